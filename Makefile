@@ -1,0 +1,34 @@
+# make figures  regenerates the paper's figures;  make test  runs the tests.
+# Both set up a virtual environment first. Variables: CORES, CONFIG, PYTHON.
+PYTHON ?= python3
+CORES ?= all
+CONFIG ?= config/paper.yaml
+BIN := .venv/bin
+
+.PHONY: figures quick test lint clean
+.DELETE_ON_ERROR:
+
+figures: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+
+quick: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+test: .venv/installed
+	$(BIN)/pytest -n 2
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf results/paper results/quick paper/figures .snakemake
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[pipeline,test]'
+	touch $@

@@ -1,0 +1,53 @@
+from snakemake.utils import min_version, validate
+
+min_version("9.14")
+
+
+configfile: "config/paper.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/geodesics.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    all,
+    data,
+    models,
+    geodesics,
+    figures,
+
+
+rule data:
+    input:
+        expand(rules.subset.output, model=MODELS),
+
+
+rule models:
+    input:
+        expand(rules.train_vae.output, model=MODELS),
+        expand(rules.evaluate_vae.output, model=MODELS),
+
+
+rule geodesics:
+    input:
+        expand(rules.gather_geodesics.output, model=MODELS),
+
+
+rule figures:
+    input:
+        FIGURES,
+        PUBLISHED,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.figures.input,
+        rules.tabulate.output,

@@ -1,0 +1,162 @@
+"""Subsets of the digits, split into training, validation and test images."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latent_transport.datasets.idx import read_idx
+from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
+
+HEIGHT, WIDTH = 28, 28
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Images of some digits; rows are ordered by split, then by index.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, shape (n, 784)
+        Grey levels 0 to 255, rows of the image one after another.
+    labels : ndarray of uint8, shape (n,)
+        Digits.
+    indices : ndarray of int64, shape (n,)
+        Position in the IDX file: the train file for splits 0 and 1, the t10k file for split 2.
+    split : ndarray of uint8, shape (n,)
+        0 train, 1 validation, 2 test.
+    digits : tuple of int
+        The digits chosen, increasing.
+    validation_fraction : float
+        Share of the whole train file that was set aside for validation.
+    seed : int
+        Seed of the division into train and validation.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+    split: np.ndarray
+    digits: tuple[int, ...]
+    validation_fraction: float
+    seed: int
+
+
+def make_subset(
+    raw_folder: str | Path, digits: Iterable[int], validation_fraction: float, seed: int
+) -> Subset:
+    """Choose the images of some digits from the raw files and split them.
+
+    The train file is divided into train and validation images as a whole, before the digits are
+    chosen: an image lands in the same split of every subset with the same fraction and seed. So
+    a single digit's validation share is the fraction only up to chance. The t10k file is the
+    test split.
+
+    Parameters
+    ----------
+    raw_folder : path
+        Folder with the four files of :func:`latent_transport.datasets.fetch`.
+    digits : iterable of int
+        Digits to choose, each 0 to 9; order and repetition do not matter.
+    validation_fraction : float
+        Share of the train file set aside for validation, between 0 and 1, both excluded.
+    seed : int
+        Non-negative seed of the division.
+
+    Raises
+    ------
+    DataError
+        If an argument is out of range, a raw file is missing or damaged, images and labels do
+        not fit each other, or a split would be empty.
+    """
+    digits = sorted(set(digits))
+    if not digits or any(digit not in range(10) for digit in digits):
+        raise DataError(f"digits are {digits}; expected one or more of 0 to 9")
+    if not 0 < validation_fraction < 1:
+        raise DataError(
+            f"validation fraction is {validation_fraction}; expected between 0 and 1, both excluded"
+        )
+    if seed < 0:
+        raise DataError(f"seed is {seed}; expected 0 or more")
+
+    train_images, train_labels = _read_part(Path(raw_folder), "train")
+    test_images, test_labels = _read_part(Path(raw_folder), "t10k")
+    count = len(train_labels)
+    order = np.random.default_rng(seed).permutation(count)
+    validation = np.zeros(count, dtype=bool)
+    validation[order[: round(validation_fraction * count)]] = True
+    chosen = np.isin(train_labels, digits)
+    rows = [  # one a split
+        np.flatnonzero(chosen & ~validation),
+        np.flatnonzero(chosen & validation),
+        np.flatnonzero(np.isin(test_labels, digits)),
+    ]
+    for name, indices in zip(SPLITS, rows, strict=True):
+        if len(indices) == 0:
+            raise DataError(
+                f"no {name} images of digits {digits} in {raw_folder} at validation fraction "
+                f"{validation_fraction}; choose other digits or another fraction"
+            )
+    train, held_out, test = rows
+    return Subset(
+        images=np.concatenate([train_images[train], train_images[held_out], test_images[test]]),
+        labels=np.concatenate([train_labels[train], train_labels[held_out], test_labels[test]]),
+        indices=np.concatenate(rows).astype(np.int64),
+        split=np.repeat(np.arange(3, dtype=np.uint8), [len(indices) for indices in rows]),
+        digits=tuple(int(digit) for digit in digits),
+        validation_fraction=float(validation_fraction),
+        seed=int(seed),
+    )
+
+
+def save_subset(subset: Subset, path: str | Path) -> None:
+    """Write a subset as a safetensors file, its digits, fraction and seed as metadata."""
+    save_arrays(
+        path,
+        {name: getattr(subset, name) for name in ("images", "labels", "indices", "split")},
+        {
+            "digits": json.dumps(subset.digits),
+            "validation_fraction": repr(subset.validation_fraction),
+            "seed": str(subset.seed),
+            "height": str(HEIGHT),
+            "width": str(WIDTH),
+        },
+    )
+
+
+def load_subset(path: str | Path) -> Subset:
+    """Read a subset that :func:`save_subset` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or not a subset.
+    """
+    arrays = load_arrays(path, "images", "labels", "indices", "split")
+    metadata = load_metadata(path)
+    try:
+        return Subset(
+            **arrays,
+            digits=tuple(json.loads(metadata["digits"])),
+            validation_fraction=float(metadata["validation_fraction"]),
+            seed=int(metadata["seed"]),
+        )
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"{path} has the metadata {metadata}, which is not a subset's: "
+            "delete it and run the workflow again"
+        ) from error
+
+
+def _read_part(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    images = read_idx(folder / f"{part}-images-idx3-ubyte")
+    labels = read_idx(folder / f"{part}-labels-idx1-ubyte")
+    if images.shape[1:] != (HEIGHT, WIDTH) or labels.shape != images.shape[:1]:
+        raise DataError(
+            f"the {part} files in {folder} hold images of shape {images.shape} and labels of shape "
+            f"{labels.shape}; expected (n, {HEIGHT}, {WIDTH}) and (n,): fetch them again"
+        )
+    return images.reshape(len(images), HEIGHT * WIDTH), labels

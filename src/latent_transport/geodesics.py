@@ -1,0 +1,189 @@
+"""Geodesics between latent points: the one call that most users need."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from latent_transport.curves import CubicSpline
+from latent_transport.geometries import Geometry
+from latent_transport.solvers import GIBIBYTE, GaussNewton, Report
+
+FINE_SEGMENTS = 256
+
+Curve = Callable[[Tensor], Tensor]
+
+
+class Solver(Protocol):
+    """Anything that shortens curves: see :mod:`latent_transport.solvers`."""
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[Curve, Report]: ...
+
+
+@dataclass(frozen=True)
+class Geodesics:
+    """Geodesics between B pairs of latent points.
+
+    Calling the object with parameters ``t`` (T,) in [0, 1] gives points (B, T, d) on the curves.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        The geometry in which the curves are shortest.
+    start, end : Tensor, shape (B, d)
+        Endpoints.
+    curve : callable
+        The curves: (T,) to (B, T, d).
+    report : Report
+        What the solver did.
+    """
+
+    geometry: Geometry
+    start: Tensor
+    end: Tensor
+    curve: Curve
+    report: Report
+
+    def __call__(self, t: Tensor) -> Tensor:
+        """Points on the curves at parameters ``t`` (T,): shape (B, T, d)."""
+        return self.curve(t)
+
+    @property
+    def converged(self) -> Tensor:
+        """Whether the solver's criterion was met, (B,)."""
+        return self.report.converged
+
+    @property
+    def length(self) -> Tensor:
+        """Lengths (Roy & Hauberg 2022, Eq. 7) on 256 segments, (B,), in units of the data."""
+        return self._measures[0]
+
+    @property
+    def energy(self) -> Tensor:
+        """Energies on 256 segments, (B,), in squared units of the data."""
+        return self._measures[1]
+
+    @cached_property
+    def _measures(self) -> tuple[Tensor, Tensor]:
+        like = {"dtype": self.start.dtype, "device": self.start.device}
+        return measure_curves(self.geometry, self(torch.linspace(0, 1, FINE_SEGMENTS + 1, **like)))
+
+
+def measure_curves(
+    geometry: Geometry, points: Tensor, *, memory: int = GIBIBYTE // 4
+) -> tuple[Tensor, Tensor]:
+    """Lengths and energies of many curves, without gradients, a bounded number at a time.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the segments.
+    points : Tensor, shape (B, N, d)
+        Successive points on each curve.
+    memory : int
+        Bytes that the temporaries may take.
+
+    Returns
+    -------
+    tuple of Tensor, each (B,)
+        Length (Roy & Hauberg 2022, Eq. 7) and energy; see :meth:`Geometry.curve_energy`.
+    """
+    with torch.no_grad():
+        _, p = geometry.decode(points[:1, 0])  # (1, C, D)
+        size = max(1, memory // (4 * points.shape[1] * p.numel() * p.element_size()))
+        segments = torch.cat([geometry.segment_lengths(part) for part in points.split(size)])
+        return segments.sum(-1), segments.shape[-1] * segments.square().sum(-1)
+
+
+def connecting_geodesics(
+    geometry: Geometry,
+    z0: Tensor,
+    z1: Tensor,
+    *,
+    solver: Solver | None = None,
+    controls: int = 8,
+    points: int = 32,
+) -> Geodesics:
+    """Compute the geodesics between pairs of latent points, all at once, on their device.
+
+    Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Such as ``Wasserstein1(decoder)``; the decoder is on the device of the points.
+    z0, z1 : Tensor, shape (B, d) or (d,)
+        Endpoints; a single one is paired with each of the others.
+    solver : Solver, optional
+        ``GaussNewton()`` by default.
+    controls : int, optional
+        Free control points of each spline (at least 2). More follow sharper turns.
+    points : int, optional
+        Points at which the energy is evaluated (at least 3). More are more faithful to the
+        continuous energy, and cost in proportion.
+
+    Returns
+    -------
+    Geodesics
+
+    Raises
+    ------
+    ValueError
+        If the endpoints differ in shape, are not finite, or there are none; or if the decoder's
+        output is not finite there.
+    TypeError
+        If the endpoints are no floating-point tensors, or the decoder's distribution is not
+        supported.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import latent_transport as lt
+    >>> def decoder(z):
+    ...     return torch.distributions.Normal(torch.cat((z, z[..., :1] ** 2), -1), 1.0)
+    >>> z0, z1 = torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.5]])
+    >>> paths = lt.connecting_geodesics(lt.Wasserstein1(decoder), z0, z1)
+    >>> paths(torch.linspace(0, 1, 50)).shape
+    torch.Size([1, 50, 2])
+    """
+    z0, z1 = _check_endpoints(z0, z1)
+    if points < 3:
+        raise ValueError(f"points is {points}; a curve's energy needs at least 3")
+    with torch.no_grad():
+        for name, z in (("z0", z0), ("z1", z1)):
+            if not torch.isfinite(geometry.decode(z)[1]).all():
+                raise ValueError(
+                    f"the decoder's parameters at {name} are not finite; check the decoder's "
+                    "weights and the range of the endpoints"
+                )
+    t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
+    straight = CubicSpline.straight(z0, z1, controls)
+    curve, report = (solver or GaussNewton()).minimize(geometry, straight, t)
+    return Geodesics(geometry, z0, z1, curve, report)
+
+
+def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
+    for name, z in (("z0", z0), ("z1", z1)):
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            found = z.dtype if isinstance(z, Tensor) else type(z).__name__
+            raise TypeError(f"{name} is a {found}; expected a floating-point tensor (B, d)")
+        if z.ndim not in (1, 2) or z.numel() == 0:
+            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
+        if not torch.isfinite(z).all():
+            raise ValueError(f"{name} has entries that are not finite; remove those pairs")
+    if z0.dtype != z1.dtype or z0.device != z1.device:
+        raise TypeError(
+            f"z0 is {z0.dtype} on {z0.device}, z1 {z1.dtype} on {z1.device}; expected the same"
+        )
+    z0, z1 = torch.atleast_2d(z0.detach()), torch.atleast_2d(z1.detach())
+    if z0.shape[1] != z1.shape[1] or (z0.shape[0] != z1.shape[0] and 1 not in (len(z0), len(z1))):
+        raise ValueError(
+            f"z0 has shape {tuple(z0.shape)} and z1 {tuple(z1.shape)}; expected the same (B, d)"
+        )
+    z0, z1 = torch.broadcast_tensors(z0, z1)
+    return z0, z1

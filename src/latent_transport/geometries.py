@@ -1,0 +1,256 @@
+"""Geometries of a latent space: distances between decoder distributions, pulled back.
+
+A geometry measures a latent displacement by how far the decoder's distribution moves. It gives
+residuals whose sum of squares is the squared distance between two distributions, which is all
+that the solvers need; lengths, energies, local norms and volumes follow from them.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from latent_transport.families import Family, factors, family_of
+from latent_transport.wasserstein import safe_sqrt
+
+Decoder = Callable[[Tensor], Distribution]
+
+
+@contextmanager
+def _without_validation() -> Iterator[None]:
+    """Switch off the checks of new distributions: they branch on values, which vmap cannot."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
+
+
+class Geometry(ABC):
+    """Pull-back of a distance between distributions through a decoder.
+
+    Parameters
+    ----------
+    decoder : callable
+        Maps latent points (..., d) to a :class:`torch.distributions.Distribution` of batch shape
+        (..., D): discretised logistic mixture, normal, Bernoulli or categorical. Its parameters
+        (or buffers) decide device and dtype.
+    """
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.decoder = decoder
+
+    @abstractmethod
+    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
+        """Residuals (..., M, D) whose squares add up to the squared distance of p and q.
+
+        ``p`` and ``q`` are coordinates (..., C, D) in ``family``; variable i of the residuals
+        depends on variable i of the coordinates only.
+        """
+
+    @abstractmethod
+    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
+        """Residuals (..., M, D) whose squares add up to the squared local norm of dp at p."""
+
+    def decode(self, z: Tensor) -> tuple[Family, Tensor]:
+        """Decode latent points (..., d): the family, and coordinates (..., C, D) in it.
+
+        Raises
+        ------
+        TypeError
+            If the decoder returns no supported distribution.
+        ValueError
+            If its batch shape is not (..., D).
+        """
+        with _without_validation():
+            distribution = factors(self.decoder(z))
+            family = family_of(distribution)
+        shape = tuple(distribution.batch_shape)
+        if len(shape) != z.ndim or shape[:-1] != tuple(z.shape[:-1]):
+            raise ValueError(
+                f"the decoder maps latent points of shape {tuple(z.shape)} to distributions of "
+                f"batch shape {shape}; expected {(*z.shape[:-1], 'D')}, D the number of variables"
+            )
+        return family, family.coordinates(distribution)
+
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Family, Tensor, Tensor]:
+        """Decode latent points (..., d), and differentiate in forward mode.
+
+        Returns
+        -------
+        tuple
+            The family, coordinates (..., C, D), and their derivatives (d, ..., C, D) along the d
+            axes of the latent space.
+        """
+        found: list[Family] = []
+
+        def coordinates(at: Tensor) -> Tensor:
+            family, p = self.decode(at)
+            found.append(family)
+            return p
+
+        def push_forward(direction: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
+
+        axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
+        p, jacobian = torch.vmap(push_forward, out_dims=(None, 0))(axes)
+        return found[0], p, jacobian
+
+    def distance(self, z0: Tensor, z1: Tensor) -> Tensor:
+        """Distance between the distributions at z0 and z1, (..., d) each: shape (...)."""
+        family, p = self.decode(z0)
+        _, q = self.decode(z1)
+        return safe_sqrt(self.residuals(family, p, q).square().sum((-2, -1)))  # (...)
+
+    def segment_lengths(self, points: Tensor) -> Tensor:
+        """Distances between successive points (..., N, d) of curves: shape (..., N - 1)."""
+        family, p = self.decode(points)  # (..., N, C, D)
+        first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
+        return safe_sqrt(self.residuals(family, first, second).square().sum((-2, -1)))
+
+    def curve_length(self, points: Tensor) -> Tensor:
+        r"""Length of curves through ``points`` (Roy & Hauberg 2022, Eq. 7).
+
+        .. math:: l(\gamma) = \sum_{n=1}^{N-1} W_1(p(\cdot|\gamma_n), p(\cdot|\gamma_{n+1}))
+
+        for the W1 geometry, and with its own distance for each other.
+
+        Parameters
+        ----------
+        points : Tensor, shape (B, N, d)
+            Successive points; more of them never make the length shorter.
+
+        Returns
+        -------
+        Tensor, shape (B,)
+            In units of the data.
+        """
+        return self.segment_lengths(points).sum(-1)
+
+    def curve_energy(self, points: Tensor) -> Tensor:
+        r"""Energy of curves, (B, N, d) to (B,): :math:`(N - 1) \sum_n d^2(\gamma_n, \gamma_{n+1})`.
+
+        It is at least the squared length, with equality at constant speed, and tends to
+        :math:`\int_0^1 F(\gamma, \dot\gamma)^2 dt` for points equally spaced in t.
+        """
+        family, p = self.decode(points)  # (..., N, C, D)
+        first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
+        squares = self.residuals(family, first, second).square().sum((-3, -2, -1))  # (...)
+        return (points.shape[-2] - 1) * squares
+
+    def norm(self, z: Tensor, v: Tensor) -> Tensor:
+        r"""Local length :math:`F(z, v)` of latent velocities: (..., d) twice to (...).
+
+        The limit of ``distance(z, z + eps v) / eps`` for eps to 0 from above.
+        """
+        family, p, jacobian = self.decode_with_jacobian(z)
+        dp = torch.einsum("...j,j...cd->...cd", v, jacobian)  # (..., C, D)
+        return safe_sqrt(self.local_residuals(family, p, dp).square().sum((-2, -1)))  # (...)
+
+    def tensor(self, z: Tensor, v: Tensor) -> Tensor:
+        r"""Metric tensor at z in the direction v: shape (..., d, d).
+
+        The symmetric positive semi-definite matrix M with :math:`F(z, v)^2 = v^T M v` and
+        :math:`M v = \tfrac12 \nabla_v F^2`. For Riemannian geometries M does not depend on v; the
+        pulled-back W1 is a reversible Finsler structure, :math:`F(z, v)^2 = \sum_i (\sum_k
+        |a_{ik} \cdot v|)^2` with :math:`a_{ik} = \nabla_z F_i(k)`, whose tensor is
+        :math:`\sum_i s_i s_i^T, \; s_i = \sum_k \operatorname{sign}(a_{ik} \cdot v) a_{ik}`, for
+        almost every v.
+
+        Parameters
+        ----------
+        z, v : Tensor, shape (..., d)
+            Points and non-zero directions.
+        """
+        family, p, jacobian = self.decode_with_jacobian(z)
+        dp = torch.einsum("...j,j...cd->...cd", v, jacobian).detach().requires_grad_()
+        with torch.enable_grad():
+            residuals = self.local_residuals(family, p.detach(), dp)  # (..., M, D)
+            grads = [
+                torch.autograd.grad(residuals[..., m, :].sum(), dp, retain_graph=True)[0]
+                for m in range(residuals.shape[-2])
+            ]
+        gradient = torch.stack(grads, -3)  # (..., M, C, D)
+        slopes = torch.einsum("...mcd,j...cd->...jmd", gradient, jacobian)  # (..., d, M, D)
+        slopes = slopes.flatten(-2)  # (..., d, M D)
+        return slopes @ slopes.mT  # (..., d, d)
+
+    def volume(self, z: Tensor) -> Tensor:
+        """Volume density of a Riemannian geometry, the root of the determinant of its tensor.
+
+        Parameters
+        ----------
+        z : Tensor, shape (..., d)
+
+        Returns
+        -------
+        Tensor, shape (...)
+            In units of the data to the power d, a unit of latent volume.
+        """
+        return self.tensor(z, torch.ones_like(z)).det().clamp(min=0).sqrt()  # (...)
+
+
+class Wasserstein1(Geometry):
+    """The pulled-back Wasserstein-1 distance of product distributions (Roy & Hauberg 2022).
+
+    W1 of each variable (Eq. 5), combined as a root of the sum of squares (Eq. 6). A reversible
+    Finsler structure: see :meth:`Geometry.tensor`.
+
+    Parameters
+    ----------
+    decoder : callable
+        As for :class:`Geometry`.
+    directions : int, optional
+        Directions at which the indicatrix is sampled for :meth:`volume`.
+    """
+
+    def __init__(self, decoder: Decoder, *, directions: int = 32) -> None:
+        super().__init__(decoder)
+        self.directions = directions
+
+    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
+        return family.wasserstein1(p, q).unsqueeze(-2)  # (..., 1, D)
+
+    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
+        return family.wasserstein1_norm(p, dp).unsqueeze(-2)  # (..., 1, D)
+
+    def volume(self, z: Tensor) -> Tensor:
+        r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
+
+        The area of the Euclidean unit disc over the area of the indicatrix
+        :math:`\{v : F(z, v) \le 1\}`, which is :math:`\tfrac12 \int_0^{2\pi} F(z,
+        e(\theta))^{-2} d\theta`.
+
+        Parameters
+        ----------
+        z : Tensor, shape (..., 2)
+
+        Returns
+        -------
+        Tensor, shape (...)
+            In units of the data squared, a unit of latent area.
+
+        Raises
+        ------
+        NotImplementedError
+            In other than two dimensions, where the indicatrix is no plane figure.
+        """
+        if z.shape[-1] != 2:
+            raise NotImplementedError(
+                f"the volume of the W1 indicatrix is implemented for 2 latent dimensions; found "
+                f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
+            )
+        family, p, jacobian = self.decode_with_jacobian(z)
+        angles = torch.arange(self.directions, dtype=z.dtype, device=z.device)  # (A,)
+        angles = angles * (math.pi / self.directions)  # half a turn: the norm is reversible
+        inverse_square = torch.zeros_like(z[..., 0])  # (...)
+        for angle in angles:
+            dp = torch.cos(angle) * jacobian[0] + torch.sin(angle) * jacobian[1]  # (..., C, D)
+            squares = self.local_residuals(family, p, dp).square().sum((-2, -1))  # (...)
+            inverse_square = inverse_square + 1 / squares
+        return self.directions / inverse_square  # (...)

@@ -1,0 +1,1 @@
+"""Fused Wasserstein-1 kernels for discretised logistics and their mixtures."""

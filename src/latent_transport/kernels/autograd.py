@@ -1,0 +1,127 @@
+"""Automatic differentiation of kernels that return their value and its partial derivatives."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.autograd.forward_ad import unpack_dual
+
+Evaluate = Callable[[Sequence[Tensor], bool], tuple[Tensor, Tensor]]
+
+
+def apply_kernel(evaluate: Evaluate, *inputs: Tensor) -> Tensor:
+    """Value of a kernel, differentiable once in reverse and in forward mode.
+
+    Parameters
+    ----------
+    evaluate
+        Maps ``(inputs, with_partials)`` to the value ``(...)`` and the partial derivatives with
+        respect to the N inputs, ``(N, ..., *event)``; without partials to an empty
+        ``(0, ..., *event)``.
+    inputs
+        N tensors of one shape ``(..., *event)``, independent of each other over ``...``.
+    """
+    return _Kernel.apply(evaluate, _is_tracked(inputs), *inputs)[0]
+
+
+def prepare_inputs(**inputs: Tensor) -> tuple[list[Tensor], torch.dtype]:
+    """Broadcast the inputs in one computing dtype; also the dtype of the result.
+
+    Half precision is computed in float32.
+    """
+    for name, x in inputs.items():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(
+                f"{name} is {found}, expected a floating-point tensor; convert it, e.g. with "
+                f"torch.as_tensor({name}, dtype=torch.float32)"
+            )
+    dtype, *others = (x.dtype for x in inputs.values())
+    for other in others:
+        dtype = torch.promote_types(dtype, other)
+    computing = torch.promote_types(dtype, torch.float32)
+    return list(torch.broadcast_tensors(*(x.to(computing) for x in inputs.values()))), dtype
+
+
+class _Kernel(torch.autograd.Function):
+    """(value, partials); the partials are an output only so that they can be saved."""
+
+    @staticmethod
+    def forward(evaluate, with_partials, *inputs):
+        return evaluate(inputs, with_partials)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        value, partials = output
+        ctx.events = partials.ndim - 1 - value.ndim
+        ctx.save_for_backward(partials)
+        ctx.save_for_forward(partials)
+
+    @staticmethod
+    def backward(ctx, grad, _):
+        (partials,) = ctx.saved_tensors
+        if _is_tracked((partials,)):
+            partials = _Once.apply(partials)
+        for _ in range(ctx.events):
+            grad = grad.unsqueeze(-1)
+        return None, None, *(grad * partials)
+
+    @staticmethod
+    def jvp(ctx, _evaluate, _with_partials, *tangents):
+        (partials,) = ctx.saved_tensors
+        tangent = sum(
+            partial * t
+            for partial, t in zip(_Once.apply(partials), tangents, strict=True)
+            if t is not None
+        )
+        for _ in range(ctx.events):
+            tangent = tangent.sum(-1)
+        return tangent, partials.new_zeros(()).expand_as(partials)
+
+    @staticmethod
+    def vmap(info, in_dims, evaluate, with_partials, *inputs):
+        inputs = torch.broadcast_tensors(
+            *(
+                x if dim is None else x.movedim(dim, 0)
+                for x, dim in zip(inputs, in_dims[2:], strict=True)
+            )
+        )
+        # Gradients may be taken inside the map, which asked, or around it, which shows only here.
+        with_partials = with_partials or _is_tracked(inputs)
+        return _Kernel.apply(evaluate, with_partials, *inputs), (0, 1)
+
+
+class _Once(torch.autograd.Function):
+    """Identity that refuses to be differentiated: second derivatives fail loudly, not silently."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(partials):
+        return partials.view_as(partials)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, _):
+        raise NotImplementedError(_ONCE)
+
+    @staticmethod
+    def jvp(ctx, _):
+        raise NotImplementedError(_ONCE)
+
+
+_ONCE = (
+    "Wasserstein-1 was differentiated twice, but its kernel has a first derivative only: the "
+    "gradient jumps whenever a crossing of the two cdfs passes an edge. Use a first-order or "
+    "Gauss-Newton method, or detach the gradient before using it in a loss."
+)
+
+
+def _is_tracked(inputs) -> bool:
+    return any(
+        (torch.is_grad_enabled() and x.requires_grad) or unpack_dual(x).tangent is not None
+        for x in inputs
+    )

@@ -1,0 +1,173 @@
+"""Variational autoencoder with a discretised-logistic-mixture decoder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from latent_transport.likelihoods import LEVELS, DiscretizedLogisticMixture
+
+HALF_RANGE = (LEVELS - 1) / 2
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Shape of a :class:`VAE`; everything needed to rebuild one before loading its weights.
+
+    Attributes
+    ----------
+    latent_dim : int
+        Dimension d of the latent space.
+    data_dim : int
+        Number D of pixels.
+    hidden : tuple of int
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    components : int
+        Components K of the decoder's discretised logistic mixture.
+    min_scale : float
+        Lower bound of the decoder's scales, in grey levels. It keeps the decoder's distributions
+        away from Diracs, where W1 is constant outside the range of the levels.
+    """
+
+    latent_dim: int
+    data_dim: int = 784
+    hidden: tuple[int, ...] = (256, 256)
+    components: int = 1
+    min_scale: float = 0.25
+
+
+def _perceptron(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width_in, width_out in zip(widths[:-2], widths[1:-1], strict=True):
+        layers += [nn.Linear(width_in, width_out), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+class Encoder(nn.Module):
+    """Perceptron from images (..., D) in grey levels to the posterior q(z|x), batch shape (...)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
+
+    def forward(self, images: Tensor) -> Independent:
+        """Return q(z|x), a Normal with diagonal covariance on R^d."""
+        scaled = images.to(self.net[0].weight.dtype) / HALF_RANGE - 1  # (..., D)
+        loc, log_scale = self.net(scaled).chunk(2, dim=-1)  # (..., d) each
+        return Independent(Normal(loc, log_scale.clamp(-8, 8).exp(), validate_args=False), 1)
+
+
+class Decoder(nn.Module):
+    """Perceptron from latent points (..., d) to p(x|z), batch shape (..., D)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        channels = 2 * a.components + (a.components if a.components > 1 else 0)
+        self.net = _perceptron((a.latent_dim, *reversed(a.hidden), channels * a.data_dim))
+        with torch.no_grad():
+            bias = self.net[-1].bias.view(channels, a.data_dim)
+            bias.zero_()
+            # Most pixels are background: starting inside the range, at grey level 0 and above,
+            # keeps their locations where W1 still has a gradient.
+            bias[: a.components] = torch.linspace(-1, 0.5, a.components)[:, None]
+            bias[a.components : 2 * a.components] = 2.0
+
+    def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
+        """Return p(x|z): locations and scales in grey levels, scales above ``min_scale``."""
+        a = self.architecture
+        channels = self.net(z).unflatten(-1, (-1, a.data_dim))  # (..., channels, D)
+        channels = channels.movedim(-2, -1)  # (..., D, channels)
+        loc = HALF_RANGE * (1 + channels[..., : a.components])  # (..., D, K)
+        raw_scale = channels[..., a.components : 2 * a.components]  # (..., D, K)
+        scale = a.min_scale + raw_scale.clamp(max=8).exp()  # (..., D, K)
+        logits = channels[..., 2 * a.components :]  # (..., D, K), or empty for K = 1
+        if a.components == 1:
+            logits = torch.zeros_like(loc)  # (..., D, 1)
+        return DiscretizedLogisticMixture(logits, loc, scale, validate_args=False)
+
+
+class VAE(nn.Module):
+    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encoder = Encoder(architecture)
+        self.decoder = Decoder(architecture)
+
+    def elbo_terms(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        r"""Reconstruction term and KL divergence of the ELBO (Roy & Hauberg 2022, Eq. 1).
+
+        .. math:: \mathcal L(x) = E_{q(z|x)}[\log p(x|z)] - KL(q(z|x) \,\|\, p(z))
+
+        The expectation is estimated with one reparametrised sample, the KL is exact.
+
+        Parameters
+        ----------
+        images : Tensor, shape (n, D)
+            Grey levels 0..255.
+        generator : torch.Generator, optional
+            Source of the sample.
+
+        Returns
+        -------
+        tuple of Tensor, each (n,)
+            log p(x|z) and KL, in nats.
+        """
+        posterior = self.encoder(images)
+        loc, scale = posterior.base_dist.loc, posterior.base_dist.scale  # (n, d)
+        noise = torch.randn(
+            loc.shape, generator=generator, dtype=loc.dtype, device=loc.device
+        )  # (n, d)
+        z = loc + scale * noise  # (n, d)
+        reconstruction = self.decoder(z).log_prob(images).sum(-1)  # (n,)
+        kl = 0.5 * (loc.square() + scale.square() - 1 - 2 * scale.log()).sum(-1)  # (n,)
+        return reconstruction, kl
+
+
+def save_vae(vae: VAE, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write weights and architecture to a safetensors file (no pickle).
+
+    Parameters
+    ----------
+    vae : VAE
+        The model.
+    path : Path
+        File to write; replaced as a whole.
+    metadata : mapping of str to str
+        Kept beside the architecture, such as the seed.
+    """
+    arrays = {name: value.detach().cpu().numpy() for name, value in vae.state_dict().items()}
+    notes = {**metadata, "architecture": json.dumps(asdict(vae.architecture))}
+    save_arrays(path, arrays, notes)
+
+
+def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
+    """Read a model that :func:`save_vae` wrote: in eval mode, gradients off.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or holds no such model.
+    """
+    metadata = load_metadata(path)
+    if "architecture" not in metadata:
+        raise DataError(
+            f"{path} holds no model: its metadata lack 'architecture' (found "
+            f"{', '.join(metadata) or 'none'}); give a file that save_vae wrote"
+        )
+    fields = json.loads(metadata["architecture"])
+    architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
+    with torch.device("meta"):
+        vae = VAE(architecture)
+    weights = load_arrays(path, *vae.state_dict())
+    vae.load_state_dict({k: torch.from_numpy(v).to(device) for k, v in weights.items()}, assign=True)
+    return vae.eval().requires_grad_(False)

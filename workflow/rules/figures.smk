@@ -1,0 +1,114 @@
+FORMATS = ("pdf", "png")
+NAMES = ["figure1", "figure2", "training"] + ["figure3", "figure4"] * config["all_digits"]
+FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
+PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
+
+
+def figure(name):
+    """Both formats of a figure; the vector one stands in the report."""
+    vector = report(
+        f"<results>/figures/{name}.pdf",
+        caption=f"../report/{name}.rst",
+        category="Figures",
+        labels={"figure": name},
+    )
+    return [vector, f"<results>/figures/{name}.png"]
+
+
+rule plot_figure1:
+    input:
+        field=f"<results>/models/{DIGIT_MODELS[0]}/field.safetensors",
+        codes=f"<results>/models/{DIGIT_MODELS[0]}/codes.safetensors",
+        code=code_of("plot_figure1"),
+    output:
+        figure("figure1"),
+    log:
+        "<logs>/plot_figure1.log",
+    benchmark:
+        "<benchmarks>/plot_figure1.tsv"
+    shell:
+        "python -m workflow.scripts.plot_figure1 --field {input.field:q} --codes {input.codes:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule plot_figure2:
+    input:
+        fields=expand(rules.measure_field.output, model=DIGIT_MODELS),
+        codes=expand(rules.encode.output, model=DIGIT_MODELS),
+        geodesics=expand(rules.gather_geodesics.output.tables[0], model=DIGIT_MODELS),
+        curves=expand(rules.gather_geodesics.output.curves, model=DIGIT_MODELS),
+        code=code_of("plot_figure2"),
+    output:
+        figure("figure2"),
+    log:
+        "<logs>/plot_figure2.log",
+    benchmark:
+        "<benchmarks>/plot_figure2.tsv"
+    params:
+        models=DIGIT_MODELS,
+        pairs=config["figures"]["curves"],
+        seed=config["seed"],
+    shell:
+        "python -m workflow.scripts.plot_figure2 --models {params.models} "
+        "--fields {input.fields:q} --codes {input.codes:q} --geodesics {input.geodesics:q} "
+        "--curves {input.curves:q} --pairs {params.pairs} --seed {params.seed} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule plot_figure3:
+    input:
+        paths="<results>/paths/all.safetensors",
+        code=code_of("plot_figure3"),
+    output:
+        figure("figure3"),
+    log:
+        "<logs>/plot_figure3.log",
+    benchmark:
+        "<benchmarks>/plot_figure3.tsv"
+    shell:
+        "python -m workflow.scripts.plot_figure3 --paths {input.paths:q} --output {output:q} "
+        "2> {log:q}"
+
+
+rule plot_figure4:
+    input:
+        paths="<results>/paths/all.safetensors",
+        code=code_of("plot_figure4"),
+    output:
+        figure("figure4"),
+    log:
+        "<logs>/plot_figure4.log",
+    benchmark:
+        "<benchmarks>/plot_figure4.tsv"
+    shell:
+        "python -m workflow.scripts.plot_figure4 --paths {input.paths:q} --output {output:q} "
+        "2> {log:q}"
+
+
+rule plot_training:
+    input:
+        histories=expand(rules.train_vae.output.history, model=MODELS),
+        code=code_of("plot_training"),
+    output:
+        figure("training"),
+    log:
+        "<logs>/plot_training.log",
+    benchmark:
+        "<benchmarks>/plot_training.tsv"
+    params:
+        models=MODELS,
+    shell:
+        "python -m workflow.scripts.plot_training --models {params.models} "
+        "--histories {input.histories:q} --output {output:q} 2> {log:q}"
+
+
+rule publish_figure:
+    input:
+        "<results>/figures/{figure}",
+    output:
+        "<paper>/figures/{figure}",
+    log:
+        "<logs>/publish_figure/{figure}.log",
+    localrule: True
+    shell:
+        "cp {input:q} {output:q} 2> {log:q}"

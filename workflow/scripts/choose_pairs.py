@@ -1,0 +1,33 @@
+"""Choose the endpoint pairs of one latent space's geodesics."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.pairs import choose_pairs
+from latent_transport.storage import load_arrays, save_table
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--random", type=int, required=True, help="uniformly random pairs")
+    parser.add_argument("--far", type=int, required=True, help="pairs that are far apart")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="table of pairs to write")
+    arguments = parser.parse_args(argv)
+    codes = load_arrays(arguments.codes, "mean", "split", "indices", "labels")
+    pairs = choose_pairs(
+        codes["mean"],
+        codes["split"],
+        codes["indices"],
+        codes["labels"],
+        random=arguments.random,
+        far=arguments.far,
+        seed=arguments.seed,
+    )
+    save_table(pairs, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

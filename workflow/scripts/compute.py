@@ -1,0 +1,35 @@
+"""Options and preparations that the scripts which use torch share."""
+
+import argparse
+
+import torch
+
+from latent_transport.datasets import Subset
+from latent_transport.datasets.subsets import SPLITS
+from latent_transport.storage import DataError
+
+
+def add_compute_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads`` and ``--device`` to a script's options."""
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+
+
+def prepare(arguments: argparse.Namespace) -> torch.device:
+    """Set torch's threads and return the device to compute on.
+
+    ``auto`` is a GPU where torch finds one, and the CPU elsewhere.
+    """
+    torch.set_num_threads(arguments.threads)
+    available = torch.cuda.is_available()
+    if arguments.device == "cuda" and not available:
+        raise DataError(
+            "device is cuda, but torch finds no GPU; set the config key device to auto or cpu"
+        )
+    return torch.device("cuda" if available and arguments.device != "cpu" else "cpu")
+
+
+def images_of(subset: Subset, split: str, device: torch.device) -> torch.Tensor:
+    """Images (n, D) of one split, as float32 grey levels on the device."""
+    rows = subset.split == SPLITS.index(split)
+    return torch.from_numpy(subset.images[rows]).to(device, torch.float32)

@@ -1,0 +1,57 @@
+"""Decode images along geodesics, for Figures 3 and 4."""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from latent_transport.datasets import load_subset
+from latent_transport.geometries import Wasserstein1
+from latent_transport.interpolation import decode_along, equal_length_parameters
+from latent_transport.models import load_vae
+from latent_transport.pairs import draw_pairs
+from latent_transport.storage import load_arrays, load_table, save_arrays
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, prepare
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subset", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--geodesics", required=True, help="table of geodesics")
+    parser.add_argument("--curves", required=True)
+    parser.add_argument("--pairs", type=int, required=True, help="pairs to draw")
+    parser.add_argument("--images", type=int, required=True, help="images between the ends")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="arrays to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    subset = load_subset(arguments.subset)
+    table = load_table(arguments.geodesics).set_index("pair")
+    pairs = draw_pairs(table.reset_index(), arguments.pairs, arguments.seed)
+    curves = load_arrays(arguments.curves, "pair", "points")
+    rows = np.searchsorted(curves["pair"], pairs)
+    points = torch.from_numpy(curves["points"][rows]).to(device)  # (m, N, d)
+    decoder = load_vae(arguments.model, device).decoder
+    fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
+    parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (m, T)
+    ends_of = table.loc[pairs, ["row0", "row1"]].to_numpy()  # (m, 2)
+    ends = subset.images[ends_of]  # (m, 2, D)
+    weight = fractions.cpu().numpy()[:, None]  # (T, 1)
+    straight = points[:, [0, -1]]  # (m, 2, d)
+    arrays = {
+        "pair": np.asarray(pairs, dtype=np.int64),
+        "ends": ends,
+        "labels": subset.labels[ends_of],
+        "geodesic": decode_along(decoder, points, parameters).cpu().numpy(),
+        "line": decode_along(decoder, straight, fractions.expand(len(pairs), -1)).cpu().numpy(),
+        "interpolation": ((1 - weight) * ends[:, :1] + weight * ends[:, 1:]).astype(np.float32),
+    }
+    save_arrays(arguments.output, arrays, {})
+
+
+if __name__ == "__main__":
+    run(main)

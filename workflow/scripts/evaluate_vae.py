@@ -1,0 +1,64 @@
+"""Measure a trained VAE on its held-out images: one row of the table of models."""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from latent_transport.datasets import load_subset
+from latent_transport.datasets.subsets import SPLITS
+from latent_transport.models import load_vae
+from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.training import evaluate_elbo
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, images_of, prepare
+
+SAMPLES = 10
+ACTIVE_VARIANCE = 0.01  # Burda et al. (2016): a dimension whose posterior mean varies by more
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument("--subset", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--history", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="table of one row to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    subset = load_subset(arguments.subset)
+    vae = load_vae(arguments.model, device)
+    history = load_table(arguments.history)
+    codes = load_arrays(arguments.codes, "mean", "split")
+    held_out = codes["mean"][codes["split"] == SPLITS.index("test")]
+    loss = evaluate_elbo(
+        vae,
+        images_of(subset, "test", device),
+        generator=torch.Generator(device).manual_seed(arguments.seed),
+        samples=SAMPLES,
+    )
+    counts = np.bincount(subset.split, minlength=len(SPLITS))
+    row = {
+        "model": arguments.name,
+        "digits": " ".join(map(str, subset.digits)),
+        "latent_dim": vae.architecture.latent_dim,
+        "components": vae.architecture.components,
+        **dict(zip(SPLITS, counts.tolist(), strict=True)),
+        "epochs": len(history),
+        "best_epoch": int(history.loc[history["validation_loss"].idxmin(), "epoch"]),
+        "bits_per_dim": loss["loss"],
+        "reconstruction": loss["reconstruction"],
+        "kl": loss["kl"],
+        "active_dims": int((held_out.var(0) > ACTIVE_VARIANCE).sum()),
+        "seconds": history["seconds"].iloc[-1],
+    }
+    save_table(pd.DataFrame([row]), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

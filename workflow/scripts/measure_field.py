@@ -1,0 +1,62 @@
+"""Measure a latent plane: the metric's volume, the decoder's surface, and two curves on it."""
+
+import argparse
+from collections.abc import Sequence
+
+import torch
+
+from latent_transport.fields import measure_field
+from latent_transport.geometries import Wasserstein1
+from latent_transport.models import load_vae
+from latent_transport.pairs import draw_far_pair
+from latent_transport.storage import load_arrays, load_table, save_arrays
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, prepare
+
+DIRECTIONS = 16
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--geodesics", required=True, help="table of geodesics")
+    parser.add_argument("--curves", required=True)
+    parser.add_argument("--size", type=int, required=True, help="grid points along an axis")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="arrays to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    decoder = load_vae(arguments.model, device).decoder
+    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, 2)
+    field = measure_field(
+        Wasserstein1(decoder, directions=DIRECTIONS), codes, size=arguments.size
+    )
+    pair = draw_far_pair(load_table(arguments.geodesics), arguments.seed)
+    curves = load_arrays(arguments.curves, "pair", "points", "t")
+    points = curves["points"][curves["pair"] == pair][0]  # (T, 2)
+    geodesic = torch.from_numpy(points).to(device)  # (T, 2)
+    t = torch.from_numpy(curves["t"]).to(device)[:, None]  # (T, 1)
+    line = torch.lerp(geodesic[0], geodesic[-1], t)  # (T, 2)
+    surface_geodesic = field.project(decoder(geodesic).mean)  # (T, 3)
+    arrays = {
+        "x": field.x,
+        "y": field.y,
+        "volume": field.volume,
+        "surface": field.surface,
+        "geodesic": geodesic,
+        "line": line,
+        "surface_geodesic": surface_geodesic,
+        "surface_line": field.project(decoder(line).mean),
+        "surface_chord": surface_geodesic[[0, -1]],
+    }
+    save_arrays(
+        arguments.output,
+        {name: value.cpu().numpy() for name, value in arrays.items()},
+        {"pair": str(pair)},
+    )
+
+
+if __name__ == "__main__":
+    run(main)

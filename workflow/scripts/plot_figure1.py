@@ -1,0 +1,35 @@
+"""Draw Figure 1: a geodesic on the decoder's surface, and the chord between its ends."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.plotting import plot_geodesic_and_chord, save_figure
+from latent_transport.storage import load_arrays
+from workflow.scripts.command import run
+
+ARRAYS = (
+    "x",
+    "y",
+    "volume",
+    "surface",
+    "geodesic",
+    "line",
+    "surface_geodesic",
+    "surface_line",
+    "surface_chord",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--field", required=True, help="field.safetensors of a model")
+    parser.add_argument("--codes", required=True, help="codes.safetensors of the same model")
+    parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
+    arguments = parser.parse_args(argv)
+    field = load_arrays(arguments.field, *ARRAYS)
+    codes = load_arrays(arguments.codes, "mean")["mean"]
+    save_figure(plot_geodesic_and_chord(field, codes), *arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,57 @@
+"""Draw Figure 2: latent spaces of single digits, with geodesics chosen by chance."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.plotting import (
+    LatentSpace,
+    choose_pairs,
+    find_curves,
+    model_title,
+    plot_latent_spaces,
+    save_figure,
+)
+from latent_transport.storage import DataError, load_arrays, load_table
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", required=True, help="names, e.g. digit0 digit1")
+    files = ("fields", "codes", "geodesics", "curves")
+    for name in files:
+        parser.add_argument(
+            f"--{name}", nargs="+", required=True, help="one file a model, in the models' order"
+        )
+    parser.add_argument("--pairs", type=int, required=True, help="how many geodesics a panel")
+    parser.add_argument("--seed", type=int, required=True, help="seed of their choice")
+    parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
+    arguments = parser.parse_args(argv)
+    for name in files:
+        found = len(getattr(arguments, name))
+        if found != len(arguments.models):
+            raise DataError(f"--{name} names {found} files for {len(arguments.models)} models")
+
+    spaces = [
+        load_space(model, *paths, pairs=arguments.pairs, seed=arguments.seed)
+        for model, *paths in zip(
+            arguments.models, *(getattr(arguments, name) for name in files), strict=True
+        )
+    ]
+    save_figure(plot_latent_spaces(spaces), *arguments.output)
+
+
+def load_space(
+    model: str, field: str, codes: str, geodesics: str, curves: str, *, pairs: int, seed: int
+) -> LatentSpace:
+    chosen = choose_pairs(load_table(geodesics), pairs, seed=seed)
+    return LatentSpace(
+        title=model_title(model),
+        codes=load_arrays(codes, "mean")["mean"],
+        curves=find_curves(chosen, **load_arrays(curves, "pair", "points")),
+        **load_arrays(field, "x", "y", "volume"),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

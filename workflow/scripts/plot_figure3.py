@@ -1,0 +1,29 @@
+"""Draw Figure 3: the first pair's images on its geodesic and on the linear interpolation."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.plotting import plot_image_path, save_figure
+from latent_transport.plotting.images import ROWS
+from latent_transport.storage import load_arrays
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--paths", required=True, help="safetensors file of the pairs to draw")
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        choices=list(ROWS),
+        default=["geodesic", "interpolation"],
+        help="from top to bottom",
+    )
+    parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
+    arguments = parser.parse_args(argv)
+    paths = load_arrays(arguments.paths, "ends", *arguments.rows)
+    save_figure(plot_image_path(paths, rows=arguments.rows), *arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

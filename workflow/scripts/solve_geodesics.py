@@ -1,0 +1,85 @@
+"""Compute the geodesics of one chunk of endpoint pairs, all at once."""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics, measure_curves
+from latent_transport.geometries import Wasserstein1
+from latent_transport.models import load_vae
+from latent_transport.solvers import GaussNewton
+from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, prepare
+
+
+def make_solver(settings: dict) -> object:
+    """Return the solver that the settings name, with their options."""
+    if settings["solver"] == "stochman":
+        from latent_transport.stochman_adapter import StochMan
+
+        return StochMan(max_iterations=settings["max_iterations"])
+    return GaussNewton(
+        max_iterations=settings["max_iterations"], tolerance=settings["tolerance"]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--pairs", required=True)
+    parser.add_argument("--chunk", required=True, help="such as 2-of-4")
+    parser.add_argument("--settings", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--table", required=True, help="table to write")
+    parser.add_argument("--curves", required=True, help="arrays to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    settings = arguments.settings
+    number, chunks = map(int, arguments.chunk.split("-of-"))
+    table = load_table(arguments.pairs)
+    table = table[table["pair"] % chunks == number - 1].reset_index(drop=True)
+    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
+    geometry = Wasserstein1(load_vae(arguments.model, device).decoder)
+    t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (257,)
+    z0, z1 = (codes[torch.from_numpy(table[row].to_numpy())] for row in ("row0", "row1"))
+    points = z0.new_empty(0, len(t), z0.shape[1])
+    if len(table):
+        paths = connecting_geodesics(
+            geometry,
+            z0,
+            z1,
+            solver=make_solver(settings),
+            controls=settings["controls"],
+            points=settings["points"],
+        )
+        points = paths(t)  # (m, 257, d)
+        line = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (m, 257, d)
+        line_length, line_energy = measure_curves(geometry, line)
+        measured = {
+            "length": paths.length,
+            "energy": paths.energy,
+            "line_length": line_length,
+            "line_energy": line_energy,
+            "shortening": 1 - paths.length / line_length,
+            "iterations": paths.report.iterations,
+            "converged": paths.converged,
+        }
+        for name, values in measured.items():
+            table[name] = values.cpu().numpy()
+        table["seconds"] = paths.report.seconds / len(table)
+    save_table(table, arguments.table)
+    arrays = {
+        "pair": table["pair"].to_numpy(np.int64),
+        "t": t.cpu().numpy(),
+        "points": points.cpu().numpy(),
+    }
+    save_arrays(arguments.curves, arrays, {})
+
+
+if __name__ == "__main__":
+    run(main)

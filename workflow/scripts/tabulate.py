@@ -1,0 +1,31 @@
+"""Write the tables of all models and of their geodesics."""
+
+import argparse
+from collections.abc import Sequence
+
+import pandas as pd
+
+from latent_transport.evaluation import summarise_geodesics
+from latent_transport.storage import load_table, save_table
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--names", nargs="+", required=True, help="names of the models")
+    parser.add_argument("--evaluations", nargs="+", required=True, help="tables of one row")
+    parser.add_argument("--geodesics", nargs="+", required=True, help="tables of geodesics")
+    parser.add_argument("--output-models", required=True)
+    parser.add_argument("--output-geodesics", required=True)
+    arguments = parser.parse_args(argv)
+    save_table(pd.concat(map(load_table, arguments.evaluations)), arguments.output_models)
+    rows = [
+        {"model": name, "kind": kind, **summarise_geodesics(part)}
+        for name, path in zip(arguments.names, arguments.geodesics, strict=True)
+        for kind, part in load_table(path).groupby("kind", sort=False)
+    ]
+    save_table(pd.DataFrame(rows), arguments.output_geodesics)
+
+
+if __name__ == "__main__":
+    run(main)
