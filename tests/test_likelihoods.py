@@ -19,9 +19,9 @@ def mixture(parameters, dtype=torch.float32):
     return DiscretizedLogisticMixture(logits, loc, scale)
 
 
-components = st.lists(
-    st.tuples(st.floats(-5, 5), locations, scales), min_size=1, max_size=5
-).map(mixture)
+components = st.lists(st.tuples(st.floats(-5, 5), locations, scales), min_size=1, max_size=5).map(
+    mixture
+)
 
 
 @given(components)
@@ -91,7 +91,9 @@ def test_samples_follow_the_probabilities():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_shapes_and_dtypes(dtype):
     p = DiscretizedLogisticMixture(
-        torch.zeros(2, dtype=dtype), torch.zeros(4, 3, 2, dtype=dtype), torch.ones((), dtype=dtype)[None]
+        torch.zeros(2, dtype=dtype),
+        torch.zeros(4, 3, 2, dtype=dtype),
+        torch.ones((), dtype=dtype)[None],
     )
     assert p.batch_shape == (4, 3)
     assert p.components == 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from latent_transport.geometries import Decoder, Geometry
+from latent_transport.geometries import Geometry
 
 
 @dataclass(frozen=True)

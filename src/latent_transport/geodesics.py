@@ -10,9 +10,10 @@ from torch import Tensor
 
 from latent_transport.curves import CubicSpline
 from latent_transport.geometries import Geometry
-from latent_transport.solvers import GIBIBYTE, GaussNewton, Report
+from latent_transport.solvers import GaussNewton, Report
 
 FINE_SEGMENTS = 256
+MEASURING_MEMORY = 2**28
 
 Curve = Callable[[Tensor], Tensor]
 
@@ -75,7 +76,7 @@ class Geodesics:
 
 
 def measure_curves(
-    geometry: Geometry, points: Tensor, *, memory: int = GIBIBYTE // 4
+    geometry: Geometry, points: Tensor, *, memory: int = MEASURING_MEMORY
 ) -> tuple[Tensor, Tensor]:
     """Lengths and energies of many curves, without gradients, a bounded number at a time.
 

@@ -1,5 +1,7 @@
 """Likelihoods of discretised data: the mixture of discretised logistics on 256 grey levels."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -149,13 +151,13 @@ class DiscretizedLogisticMixture(Distribution):
         return (square - self.mean.square()).clamp(min=0)  # (...)
 
     def sample(
-        self, sample_shape=torch.Size(), generator: torch.Generator | None = None
+        self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None
     ) -> Tensor:
         """Draw grey levels: a component, a logistic variate, rounded and clipped to 0..255.
 
         Parameters
         ----------
-        sample_shape : torch.Size, optional
+        sample_shape : sequence of int, optional
             Leading shape of independent draws.
         generator : torch.Generator, optional
             Source of randomness; the default one of the device otherwise.
@@ -181,4 +183,3 @@ class DiscretizedLogisticMixture(Distribution):
     def entropy(self) -> Tensor:
         """Entropy in nats, (...); 256 wide."""
         return Categorical(probs=self.probs, validate_args=False).entropy()
-

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 
 from latent_transport.likelihoods import LEVELS, DiscretizedLogisticMixture
+from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
 
 HALF_RANGE = (LEVELS - 1) / 2
 
@@ -42,7 +44,7 @@ class Architecture:
 
 def _perceptron(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for width_in, width_out in zip(widths[:-2], widths[1:-1], strict=True):
+    for width_in, width_out in pairwise(widths[:-1]):
         layers += [nn.Linear(width_in, width_out), nn.SiLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
@@ -169,5 +171,7 @@ def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
     with torch.device("meta"):
         vae = VAE(architecture)
     weights = load_arrays(path, *vae.state_dict())
-    vae.load_state_dict({k: torch.from_numpy(v).to(device) for k, v in weights.items()}, assign=True)
+    vae.load_state_dict(
+        {k: torch.from_numpy(v).to(device) for k, v in weights.items()}, assign=True
+    )
     return vae.eval().requires_grad_(False)

@@ -83,9 +83,7 @@ class StochMan:
         begin = time.perf_counter()
         manifold = _Recorder(geometry)
         curve = StochManSpline(spline.start, spline.end, num_nodes=self.nodes).to(t.device)
-        geodesic_minimizing_energy(
-            curve, manifold, max_iter=self.max_iterations, eval_grid=len(t)
-        )
+        geodesic_minimizing_energy(curve, manifold, max_iter=self.max_iterations, eval_grid=len(t))
         gradient = curve.params.grad  # (B, parameters, d)
         curve.requires_grad_(False)
         history = (len(t) - 1) * torch.stack(manifold.energies)  # (iterations, B)

@@ -57,7 +57,12 @@ def bits_per_dim(nats: Tensor | float, dims: int) -> Tensor | float:
 
 
 def evaluate_elbo(
-    vae: VAE, images: Tensor, *, generator: torch.Generator, samples: int = 1, batch_size: int = 1024
+    vae: VAE,
+    images: Tensor,
+    *,
+    generator: torch.Generator,
+    samples: int = 1,
+    batch_size: int = 1024,
 ) -> dict[str, float]:
     """Negative ELBO of held-out images (Roy & Hauberg 2022, Eq. 1).
 

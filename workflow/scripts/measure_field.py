@@ -30,9 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, 2)
-    field = measure_field(
-        Wasserstein1(decoder, directions=DIRECTIONS), codes, size=arguments.size
-    )
+    field = measure_field(Wasserstein1(decoder, directions=DIRECTIONS), codes, size=arguments.size)
     pair = draw_far_pair(load_table(arguments.geodesics), arguments.seed)
     curves = load_arrays(arguments.curves, "pair", "points", "t")
     points = curves["points"][curves["pair"] == pair][0]  # (T, 2)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from latent_transport.plotting import (
     LatentSpace,
-    choose_pairs,
+    draw_curve_pairs,
     find_curves,
     model_title,
     plot_latent_spaces,
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def load_space(
     model: str, field: str, codes: str, geodesics: str, curves: str, *, pairs: int, seed: int
 ) -> LatentSpace:
-    chosen = choose_pairs(load_table(geodesics), pairs, seed=seed)
+    chosen = draw_curve_pairs(load_table(geodesics), pairs, seed=seed)
     return LatentSpace(
         title=model_title(model),
         codes=load_arrays(codes, "mean")["mean"],

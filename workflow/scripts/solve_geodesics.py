@@ -22,9 +22,7 @@ def make_solver(settings: dict) -> object:
         from latent_transport.stochman_adapter import StochMan
 
         return StochMan(max_iterations=settings["max_iterations"])
-    return GaussNewton(
-        max_iterations=settings["max_iterations"], tolerance=settings["tolerance"]
-    )
+    return GaussNewton(max_iterations=settings["max_iterations"], tolerance=settings["tolerance"])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -46,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
     geometry = Wasserstein1(load_vae(arguments.model, device).decoder)
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (257,)
-    z0, z1 = (codes[torch.from_numpy(table[row].to_numpy())] for row in ("row0", "row1"))
+    z0, z1 = (codes[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
     points = z0.new_empty(0, len(t), z0.shape[1])
     if len(table):
         paths = connecting_geodesics(

@@ -3,7 +3,7 @@
 from latent_transport.plotting.images import plot_image_path, plot_image_paths
 from latent_transport.plotting.spaces import (
     LatentSpace,
-    choose_pairs,
+    draw_curve_pairs,
     find_curves,
     plot_latent_spaces,
 )
@@ -13,7 +13,7 @@ from latent_transport.plotting.training import plot_histories
 
 __all__ = [
     "LatentSpace",
-    "choose_pairs",
+    "draw_curve_pairs",
     "find_curves",
     "model_title",
     "plot_geodesic_and_chord",

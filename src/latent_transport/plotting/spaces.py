@@ -101,11 +101,12 @@ class LatentSpace:
             )
 
 
-def choose_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.ndarray:
-    """Choose pairs to draw by chance alone: half of them far apart, half random.
+def draw_curve_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.ndarray:
+    """Draw the pairs whose curves are shown by chance alone: half far apart, half random.
 
-    The choice depends on the seed and on which pairs there are, not on the order of the rows nor
-    on how the geodesics came out. Of an odd number the larger half is random.
+    The draw depends on the seed and on which pairs there are, not on the order of the rows nor on
+    how the geodesics came out. Of an odd number the larger half is random; where one kind runs
+    out, the other fills up.
 
     Parameters
     ----------
@@ -114,32 +115,37 @@ def choose_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.ndarra
     count : int
         How many pairs, at least one.
     seed : int
-        Seed of the choice.
+        Non-negative seed.
 
     Returns
     -------
     ndarray, shape (count,)
-        Values of ``pair``: the far ones first, each half in increasing order.
+        Values of ``pair``: the far ones first, each kind in increasing order.
 
     Raises
     ------
     DataError
-        If `count` is not positive, or the table has too few pairs of a kind.
+        If `count` is not positive, or the table has fewer pairs.
     """
     if count < 1:
         raise DataError(f"{count} pairs asked for; at least one is needed")
     expect_columns("the table of geodesics", geodesics, ("pair", "kind"))
+    far, random = (
+        np.sort(geodesics.loc[geodesics["kind"] == kind, "pair"].to_numpy())
+        for kind in ("far", "random")
+    )
+    if count > len(far) + len(random):
+        raise DataError(
+            f"{count} pairs asked for, the table has {len(far)} far and {len(random)} random ones; "
+            "draw fewer, or compute more geodesics"
+        )
+    of_far = min(max(count // 2, count - len(random)), len(far))
     generator = np.random.default_rng(seed)
-    chosen = []
-    for kind, wanted in (("far", count // 2), ("random", count - count // 2)):
-        pairs = np.sort(geodesics.loc[geodesics["kind"] == kind, "pair"].to_numpy())
-        if len(pairs) < wanted:
-            raise DataError(
-                f"{wanted} pairs of kind {kind!r} wanted (half of {count}), the table has "
-                f"{len(pairs)}; draw fewer, or compute more geodesics"
-            )
-        chosen.append(np.sort(generator.choice(pairs, size=wanted, replace=False)))
-    return np.concatenate(chosen)
+    drawn = [
+        np.sort(generator.choice(pairs, size=size, replace=False))
+        for pairs, size in ((far, of_far), (random, count - of_far))
+    ]
+    return np.concatenate(drawn)
 
 
 def find_curves(chosen: np.ndarray, pair: np.ndarray, points: np.ndarray) -> np.ndarray:

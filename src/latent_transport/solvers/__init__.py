@@ -1,0 +1,10 @@
+"""Solvers: minimise the energy of many curves at once.
+
+A solver is an object, configured when it is made, with one method,
+``minimize(geometry, spline, t) -> (spline, Report)``.
+"""
+
+from latent_transport.solvers.gauss_newton import GaussNewton
+from latent_transport.solvers.report import Report
+
+__all__ = ["GaussNewton", "Report"]
