@@ -16,6 +16,7 @@ quick: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest -n 2
+	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
 lint: .venv/installed
 	$(BIN)/ruff check .

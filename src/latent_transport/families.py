@@ -126,15 +126,23 @@ def family_of(distribution: Distribution) -> Family:
     ------
     TypeError
         If the object is not a supported distribution.
+    ValueError
+        If it has no dimension of variables.
     """
     if isinstance(distribution, DiscretizedLogisticMixture):
-        return _LOGISTIC if distribution.components == 1 else _MIXTURE
-    family = _FAMILIES.get(type(distribution))
+        family = _LOGISTIC if distribution.components == 1 else _MIXTURE
+    else:
+        family = _FAMILIES.get(type(distribution))
     if family is None:
         supported = [cls.__name__ for cls in (*_FAMILIES, DiscretizedLogisticMixture)]
         raise TypeError(
-            f"no Wasserstein distance is known for a {type(distribution).__name__}; expected a "
-            f"torch Distribution of one of the types {', '.join(supported)}"
+            f"no distance is known for a {type(distribution).__name__}; expected a torch "
+            f"Distribution of one of the types {', '.join(supported)}"
+        )
+    if not distribution.batch_shape:
+        raise ValueError(
+            f"the {type(distribution).__name__} has batch shape (); expected (..., D), D the "
+            "number of variables: use distribution.expand((1,)) for a single one"
         )
     return family
 

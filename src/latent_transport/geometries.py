@@ -97,6 +97,7 @@ class Geometry(ABC):
         def push_forward(direction: Tensor) -> tuple[Tensor, Tensor]:
             return torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
 
+        z = z.contiguous()  # forward mode refuses expanded tensors
         axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
         p, jacobian = torch.vmap(push_forward, out_dims=(None, 0))(axes)
         return found[0], p, jacobian

@@ -33,6 +33,9 @@ class Architecture:
     min_scale : float
         Lower bound of the decoder's scales, in grey levels. It keeps the decoder's distributions
         away from Diracs, where W1 is constant outside the range of the levels.
+    input_dropout : float
+        Share of the pixels hidden from the encoder at each training step, which keeps it from
+        fitting the training images better than held-out ones.
     """
 
     latent_dim: int
@@ -40,6 +43,7 @@ class Architecture:
     hidden: tuple[int, ...] = (256, 256)
     components: int = 1
     min_scale: float = 0.25
+    input_dropout: float = 0.1
 
 
 def _perceptron(widths: Sequence[int]) -> nn.Sequential:
@@ -56,11 +60,12 @@ class Encoder(nn.Module):
         super().__init__()
         a = architecture
         self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
+        self.dropout = nn.Dropout(a.input_dropout)
 
     def forward(self, images: Tensor) -> Independent:
         """Return q(z|x), a Normal with diagonal covariance on R^d."""
         scaled = images.to(self.net[0].weight.dtype) / HALF_RANGE - 1  # (..., D)
-        loc, log_scale = self.net(scaled).chunk(2, dim=-1)  # (..., d) each
+        loc, log_scale = self.net(self.dropout(scaled)).chunk(2, dim=-1)  # (..., d) each
         return Independent(Normal(loc, log_scale.clamp(-8, 8).exp(), validate_args=False), 1)
 
 

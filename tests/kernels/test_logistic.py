@@ -203,7 +203,7 @@ def test_strided_and_large_batches_agree_with_small_ones():
     inputs = [x.float().reshape(2, 50, 400) for x in draw_pairs(None, 0.05, 50.0, n=40000)]
     whole = logistic_wasserstein1(*(x.transpose(1, 2) for x in inputs))
     rows = torch.stack([logistic_wasserstein1(*(x[:, i] for x in inputs)) for i in range(50)], 1)
-    torch.testing.assert_close(whole.transpose(1, 2), rows, rtol=0, atol=0)
+    torch.testing.assert_close(whole.transpose(1, 2), rows, rtol=1e-6, atol=1e-6)
     assert logistic_wasserstein1(*(x[:, :0] for x in inputs)).shape == (2, 0, 400)
 
 

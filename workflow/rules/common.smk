@@ -7,13 +7,30 @@ from pathlib import Path
 import grimp
 
 ROOT = Path(workflow.basedir)
+ENVIRONMENT = str(ROOT / "environment.yml")
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 
+FORMATS = ("pdf", "png")
+NAMES = ["figure1", "figure2", "training"] + ["figure3", "figure4"] * config["all_digits"]
+FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
+PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 
-# Jobs run the Python that runs Snakemake, whether or not its environment is activated.
+
+SURFACE = f"digit{config['figures']['surface_digit']}"
+
+
+# Jobs find the library in this repository. Unless Snakemake deploys their software, they run the
+# Python that runs Snakemake, whether or not its environment is activated.
+exports = {"PYTHONPATH": ROOT / "src"}
+if not workflow.deployment_settings.deployment_method:
+    exports["PATH"] = Path(sys.executable).parent
 shell.prefix(
-    f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; '
+    "set -euo pipefail; "
+    + "".join(
+        f'export {name}={shlex.quote(str(path))}"${{{{{name}:+:${name}}}}}"; '
+        for name, path in exports.items()
+    )
 )
 
 
@@ -60,3 +77,19 @@ def kind_of(wildcards):
 def digits_of(wildcards):
     """Digits that a model sees."""
     return list(range(10)) if wildcards.model == "all" else [int(wildcards.model[-1])]
+
+
+def urgency_of(wildcards):
+    """The largest model goes first, lest it run alone in the end."""
+    return int(wildcards.model == "all")
+
+
+def figure(name):
+    """Both formats of a figure; the vector one stands in the report."""
+    vector = report(
+        f"<results>/figures/{name}.pdf",
+        caption=f"../report/{name}.rst",
+        category="Figures",
+        labels={"figure": name},
+    )
+    return [vector, f"<results>/figures/{name}.png"]

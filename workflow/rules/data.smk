@@ -19,6 +19,8 @@ rule fetch:
     benchmark:
         "<benchmarks>/fetch.tsv"
     retries: 1
+    conda:
+        ENVIRONMENT
     params:
         source=config["data"]["source"],
         folder=["--data-folder", config["data"]["folder"]] if config["data"]["folder"] else [],
@@ -38,6 +40,9 @@ rule subset:
         "<logs>/subset/{model}.log",
     benchmark:
         "<benchmarks>/subset/{model}.tsv"
+    priority: urgency_of
+    conda:
+        ENVIRONMENT
     params:
         raw=lambda wildcards, input: Path(input.raw[0]).parent,
         digits=digits_of,

@@ -1,24 +1,7 @@
-FORMATS = ("pdf", "png")
-NAMES = ["figure1", "figure2", "training"] + ["figure3", "figure4"] * config["all_digits"]
-FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
-PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
-
-
-def figure(name):
-    """Both formats of a figure; the vector one stands in the report."""
-    vector = report(
-        f"<results>/figures/{name}.pdf",
-        caption=f"../report/{name}.rst",
-        category="Figures",
-        labels={"figure": name},
-    )
-    return [vector, f"<results>/figures/{name}.png"]
-
-
 rule plot_figure1:
     input:
-        field=f"<results>/models/{DIGIT_MODELS[0]}/field.safetensors",
-        codes=f"<results>/models/{DIGIT_MODELS[0]}/codes.safetensors",
+        field=f"<results>/models/{SURFACE}/field.safetensors",
+        codes=f"<results>/models/{SURFACE}/codes.safetensors",
         code=code_of("plot_figure1"),
     output:
         figure("figure1"),
@@ -26,6 +9,8 @@ rule plot_figure1:
         "<logs>/plot_figure1.log",
     benchmark:
         "<benchmarks>/plot_figure1.tsv"
+    conda:
+        ENVIRONMENT
     shell:
         "python -m workflow.scripts.plot_figure1 --field {input.field:q} --codes {input.codes:q} "
         "--output {output:q} 2> {log:q}"
@@ -44,6 +29,8 @@ rule plot_figure2:
         "<logs>/plot_figure2.log",
     benchmark:
         "<benchmarks>/plot_figure2.tsv"
+    conda:
+        ENVIRONMENT
     params:
         models=DIGIT_MODELS,
         pairs=config["figures"]["curves"],
@@ -65,6 +52,8 @@ rule plot_figure3:
         "<logs>/plot_figure3.log",
     benchmark:
         "<benchmarks>/plot_figure3.tsv"
+    conda:
+        ENVIRONMENT
     shell:
         "python -m workflow.scripts.plot_figure3 --paths {input.paths:q} --output {output:q} "
         "2> {log:q}"
@@ -80,6 +69,8 @@ rule plot_figure4:
         "<logs>/plot_figure4.log",
     benchmark:
         "<benchmarks>/plot_figure4.tsv"
+    conda:
+        ENVIRONMENT
     shell:
         "python -m workflow.scripts.plot_figure4 --paths {input.paths:q} --output {output:q} "
         "2> {log:q}"
@@ -95,6 +86,8 @@ rule plot_training:
         "<logs>/plot_training.log",
     benchmark:
         "<benchmarks>/plot_training.tsv"
+    conda:
+        ENVIRONMENT
     params:
         models=MODELS,
     shell:
@@ -110,5 +103,7 @@ rule publish_figure:
     log:
         "<logs>/publish_figure/{figure}.log",
     localrule: True
+    conda:
+        ENVIRONMENT
     shell:
         "cp {input:q} {output:q} 2> {log:q}"

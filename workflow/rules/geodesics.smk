@@ -8,6 +8,8 @@ rule choose_pairs:
         "<logs>/choose_pairs/{model}.log",
     benchmark:
         "<benchmarks>/choose_pairs/{model}.tsv"
+    conda:
+        ENVIRONMENT
     params:
         random=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["random"],
         far=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["far"],
@@ -31,6 +33,11 @@ rule solve_geodesics:
         "<logs>/solve_geodesics/{model}/{scatteritem}.log",
     benchmark:
         "<benchmarks>/solve_geodesics/{model}/{scatteritem}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
     params:
         settings=json.dumps(
             {
@@ -39,9 +46,6 @@ rule solve_geodesics:
             }
         ),
         device=config["device"],
-    threads: 1
-    resources:
-        mem_mb=4000,
     shell:
         "python -m workflow.scripts.solve_geodesics --model {input.model:q} "
         "--codes {input.codes:q} --pairs {input.pairs:q} --chunk {wildcards.scatteritem} "
@@ -64,6 +68,8 @@ rule gather_geodesics:
         "<logs>/gather_geodesics/{model}.log",
     benchmark:
         "<benchmarks>/gather_geodesics/{model}.tsv"
+    conda:
+        ENVIRONMENT
     shell:
         "python -m workflow.scripts.gather_geodesics --tables {input.tables:q} "
         "--curves {input.curves:q} --output-tables {output.tables:q} "
@@ -83,11 +89,13 @@ rule measure_field:
         "<logs>/measure_field/{model}.log",
     benchmark:
         "<benchmarks>/measure_field/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         size=config["figures"]["field_size"],
         seed=config["seed"],
         device=config["device"],
-    threads: 1
     shell:
         "python -m workflow.scripts.measure_field --model {input.model:q} "
         "--codes {input.codes:q} --geodesics {input.table:q} --curves {input.curves:q} "
@@ -108,12 +116,14 @@ rule decode_paths:
         "<logs>/decode_paths/{model}.log",
     benchmark:
         "<benchmarks>/decode_paths/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         pairs=config["figures"]["pairs"],
         images=config["figures"]["images"],
         seed=config["seed"],
         device=config["device"],
-    threads: 1
     shell:
         "python -m workflow.scripts.decode_paths --subset {input.subset:q} "
         "--model {input.model:q} --geodesics {input.table:q} --curves {input.curves:q} "
@@ -139,6 +149,8 @@ rule tabulate:
         "<logs>/tabulate.log",
     benchmark:
         "<benchmarks>/tabulate.tsv"
+    conda:
+        ENVIRONMENT
     params:
         names=MODELS,
     shell:

@@ -9,20 +9,19 @@ rule train_vae:
         "<logs>/train_vae/{model}.log",
     benchmark:
         "<benchmarks>/train_vae/{model}.tsv"
-    # The largest model first, so that it does not run alone in the end.
-    priority: 1
+    priority: urgency_of
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=4000,
     params:
         architecture=lambda wildcards: json.dumps(
             config["models"][kind_of(wildcards)]["architecture"]
         ),
-        schedule=lambda wildcards: json.dumps(
-            config["models"][kind_of(wildcards)]["schedule"]
-        ),
+        schedule=lambda wildcards: json.dumps(config["models"][kind_of(wildcards)]["schedule"]),
         seed=config["seed"],
         device=config["device"],
-    threads: 1
-    resources:
-        mem_mb=4000,
     shell:
         "python -m workflow.scripts.train_vae --subset {input.subset:q} "
         "--architecture {params.architecture:q} --schedule {params.schedule:q} "
@@ -41,9 +40,11 @@ rule encode:
         "<logs>/encode/{model}.log",
     benchmark:
         "<benchmarks>/encode/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         device=config["device"],
-    threads: 1
     shell:
         "python -m workflow.scripts.encode --subset {input.subset:q} --model {input.model:q} "
         "--output {output:q} --threads {threads} --device {params.device:q} 2> {log:q}"
@@ -62,10 +63,12 @@ rule evaluate_vae:
         "<logs>/evaluate_vae/{model}.log",
     benchmark:
         "<benchmarks>/evaluate_vae/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         seed=config["seed"],
         device=config["device"],
-    threads: 1
     shell:
         "python -m workflow.scripts.evaluate_vae --name {wildcards.model} "
         "--subset {input.subset:q} --model {input.model:q} --codes {input.codes:q} "

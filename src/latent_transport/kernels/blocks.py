@@ -1,32 +1,65 @@
-"""Cutting a batch into blocks small enough for the processor's cache."""
+"""Evaluating a batch block by block."""
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from torch import Tensor
+
+STREAMING = 64  # an accelerator has no cache to fit into but many more lanes to fill
 
 
-def iterate_blocks(like: torch.Tensor, shape: torch.Size, size: int) -> Iterator[tuple]:
-    """Index tuples that cut the leading dimensions ``shape`` of a tensor into blocks.
+def choose_size(tensor: Tensor, cached: int) -> int:
+    """Elements a block may hold where ``cached`` of them suit the caches of a CPU."""
+    return cached if tensor.device.type == "cpu" else STREAMING * cached
 
-    Temporaries of element-wise code stay in cache when it runs block by block. That pays on the
-    CPU only: any other device, and any tracing, gets one block that covers everything.
 
-    Parameters
-    ----------
-    like
-        A tensor of the batch; its device decides.
-    shape
-        Batch shape to cut.
-    size
-        Elements a block may hold.
+def map_blocks(
+    function: Callable, inputs: Sequence[Tensor], outputs: Sequence[Tensor], size: int
+) -> None:
+    """Fill ``outputs`` with ``function(*inputs)``, ``size`` elements of the batch at a time.
+
+    Temporaries of element-wise code stay small, and on a CPU in its cache, when it runs block by
+    block. The batch shape is that of the first output; the other tensors may have more dimensions
+    behind it.
     """
-    if like.device.type != "cpu" or torch.compiler.is_compiling() or shape.numel() <= size:
+    for block in iterate_blocks(outputs[0].shape, size):
+        results = function(*(x[block] for x in inputs))
+        for output, result in zip(outputs, results, strict=True):
+            output[block] = result
+
+
+def map_equal_blocks(
+    function: Callable,
+    remainder: Callable,
+    inputs: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    size: int,
+) -> None:
+    """As :func:`map_blocks` over contiguous outputs, but ``function`` sees one shape only.
+
+    What is left of the batch, fewer than ``size`` elements, is given to ``remainder``.
+    """
+    dims = outputs[0].ndim
+    inputs = [x.flatten(0, dims - 1) if dims else x[None] for x in inputs]
+    outputs = [x.view(-1, *x.shape[dims:]) for x in outputs]
+    whole = len(outputs[0]) // size * size
+    if whole:
+        map_blocks(function, [x[:whole] for x in inputs], [x[:whole] for x in outputs], size)
+    map_blocks(remainder, [x[whole:] for x in inputs], [x[whole:] for x in outputs], size)
+
+
+def iterate_blocks(shape: Sequence[int], size: int) -> Iterator[tuple]:
+    """Index tuples that cut the leading dimensions ``shape`` into blocks of at most ``size``.
+
+    Inside a traced program, which fuses by itself, there is one block.
+    """
+    if torch.compiler.is_compiling() or math.prod(shape) <= size:
         yield (...,)
         return
     dim = next(d for d in range(len(shape)) if math.prod(shape[d + 1 :]) <= size)
-    step = max(1, size // math.prod(shape[dim + 1 :]))
+    step = size // math.prod(shape[dim + 1 :])
     for head in itertools.product(*map(range, shape[:dim])):
         for start in range(0, shape[dim], step):
             yield (*head, slice(start, start + step))

@@ -24,13 +24,15 @@ Differences of two large partial sums are arranged so that no digit is lost in f
 subtracted from integers, and the integrals :math:`s \log(1 + e^{-u})` are subtracted analytically.
 """
 
+import functools
 import math
 
 import torch
 from torch import Tensor
 
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
-from latent_transport.kernels.blocks import iterate_blocks
+from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
 
 LOG2_E = math.log2(math.e)  # 2^x is several times cheaper than e^x, above all at its underflow
 LAST = 255.0  # number of inner edges, hence the upper end of the window of summation
@@ -39,7 +41,8 @@ LIMIT = 1e6  # far outside the range and the resolution of any image; keeps prod
 DIRECT_EDGES = 4  # edges summed before Euler-Maclaurin takes over
 STAIRCASE_EDGES = 6  # edges on either side that make up the offset of a steep logistic
 STEEP = 0.33  # below this scale the offset is a sum over edges, above it a Fourier series
-BLOCK = 4096  # pairs a block: some 30 temporaries of 6 values each stay in the second-level cache
+BLOCK = 1 << 14  # pairs a block, so that the (2, 3, ...) temporaries stay in cache
+BREAK_EVEN = 100_000_000  # pairs after which a cold compilation has paid for itself
 
 
 def logistic_wasserstein1(loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor) -> Tensor:
@@ -128,8 +131,7 @@ def logistic_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> T
     """
     inputs, dtype = prepare_inputs(loc=loc, scale=scale, dloc=dloc, dscale=dscale)
     norm = torch.empty_like(inputs[0], memory_format=torch.contiguous_format)
-    for block in iterate_blocks(norm, norm.shape, BLOCK):
-        norm[block] = _evaluate_norm(*(x[block] for x in inputs))
+    map_blocks(_evaluate_norm, inputs, (norm,), choose_size(norm, BLOCK))
     return norm.to(dtype)
 
 
@@ -138,11 +140,18 @@ def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     shape = inputs[0].shape
     value = inputs[0].new_empty(shape)
     partials = inputs[0].new_empty((4 if with_partials else 0, *shape))
-    for block in iterate_blocks(value, shape, BLOCK):
-        results = _evaluate(*(x[block] for x in inputs), with_partials)
-        value[block] = results[0]
-        for partial, result in zip(partials, results[1:], strict=True):
-            partial[block] = result
+    outputs = (value, *partials)
+    functions = (_evaluate, compile_kernel(_evaluate))
+    eager, compiled = (functools.partial(f, with_partials=with_partials) for f in functions)
+    match resolve_backend(value, BREAK_EVEN):
+        case "triton":
+            from latent_transport.kernels import triton_logistic
+
+            triton_logistic.launch(inputs, outputs)
+        case "compiled":
+            map_equal_blocks(compiled, eager, inputs, outputs, BLOCK)
+        case "eager" | "traced":
+            map_blocks(eager, inputs, outputs, choose_size(value, BLOCK))
     return value, partials
 
 
@@ -177,7 +186,7 @@ def _evaluate(loc_p, scale_p, loc_q, scale_q, with_partials: bool) -> tuple[Tens
     return value, by_loc[0], by_scale[0], -by_loc[1], -by_scale[1]
 
 
-def _evaluate_norm(loc, scale, dloc, dscale) -> Tensor:
+def _evaluate_norm(loc, scale, dloc, dscale) -> tuple[Tensor]:
     """Local norm, ``(...)``."""
     loc = loc.clamp(-LIMIT, LIMIT)
     scale = scale.clamp(MIN_SCALE, LIMIT)
@@ -190,7 +199,7 @@ def _evaluate_norm(loc, scale, dloc, dscale) -> Tensor:
     *_, slopes = _tail(y.abs()[None], scale, with_slopes=True)  # (1, 3, ...)
     _, *offset_slopes = _staircase(phase[None], scale[None], with_slopes=True)  # (1, ...)
     by_loc, by_scale = _slopes(above[None], slopes, offset_slopes)  # (1, 3, ...)
-    return (weights * (by_loc[0] * dloc + by_scale[0] * dscale)).sum(0).abs_()
+    return ((weights * (by_loc[0] * dloc + by_scale[0] * dscale)).sum(0).abs_(),)
 
 
 def _split(level, phase, scale, dloc, dscale) -> tuple[Tensor, Tensor]:
@@ -261,7 +270,7 @@ def _sum_edges(e, step, count: int, with_moments: bool):
     moment = torch.zeros_like(e) if with_moments else None
     for j in range(1, count):
         e.mul_(step)
-        torch.add(e, 1.0, out=q).reciprocal_()
+        q = (e + 1.0).reciprocal_()
         g = e * q
         total.add_(g)
         if with_moments:

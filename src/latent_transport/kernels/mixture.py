@@ -20,15 +20,25 @@ gradient, are right. Derivatives with respect to the logits are
 :math:`\pi_j (A_j - \sum_i \pi_i A_i)` with :math:`A_j = \sum_k \mathrm{sgn}_k \sigma_{jk}`.
 """
 
+import functools
+
 import torch
 from torch import Tensor
 
-from latent_transport.kernels import logistic
+from latent_transport.kernels import logistic, mixture_unrolled
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
-from latent_transport.kernels.blocks import iterate_blocks
+from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
+from latent_transport.kernels.mixture_terms import (
+    EDGES,
+    prepare,
+    subtract_arguments,
+    subtract_weights,
+)
 
-EDGES = 255
-BLOCK = 65536  # values a temporary may hold; a handful of them stay in the second-level cache
+BREAK_EVEN = 2_000_000  # pairs after which a cold compilation has paid for itself
+Z_MAX = 80.0  # sigmoid(-80) is nothing, and yet no denormal number, which would be slow
+BLOCK = 1 << 18  # values a (2, ..., K, 255) temporary may hold; three of them fit the outer cache
 
 
 def mixture_wasserstein1(
@@ -147,9 +157,8 @@ def mixture_norm(
         logits=logits, loc=loc, scale=scale, dlogits=dlogits, dloc=dloc, dscale=dscale
     )
     norm = inputs[0].new_empty(inputs[0].shape[:-1])
-    size = max(1, BLOCK // (EDGES * inputs[0].shape[-1]))
-    for block in iterate_blocks(norm, norm.shape, size):
-        norm[block] = _evaluate_norm(*(x[block] for x in inputs))
+    size = max(1, choose_size(norm, BLOCK) // (EDGES * inputs[0].shape[-1]))
+    map_blocks(_evaluate_norm, inputs, (norm,), size)
     return norm.to(dtype)
 
 
@@ -169,11 +178,23 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
         return _evaluate_single([x.squeeze(-1) for x in inputs], with_partials)
     value = inputs[0].new_empty(shape)
     partials = inputs[0].new_empty((6 if with_partials else 0, *shape, components))
-    size = max(1, BLOCK // (2 * components * EDGES))
-    for block in iterate_blocks(value, value.shape, size):
-        value[block], results = _evaluate(*(x[block] for x in inputs), with_partials)
-        for partial, result in zip(partials, results, strict=True):
-            partial[block] = result
+    outputs = (value, *partials)
+    size = max(1, choose_size(value, BLOCK) // (2 * components * EDGES))
+    functions = (_evaluate, mixture_unrolled.evaluate, compile_kernel(mixture_unrolled.evaluate))
+    eager, unrolled, compiled = (
+        functools.partial(f, with_partials=with_partials) for f in functions
+    )
+    match resolve_backend(value, BREAK_EVEN):
+        case "triton":
+            from latent_transport.kernels import triton_mixture
+
+            triton_mixture.launch(inputs, outputs)
+        case "compiled":
+            map_equal_blocks(compiled, eager, inputs, outputs, size)
+        case "traced":
+            map_blocks(unrolled, inputs, outputs, size)
+        case "eager":
+            map_blocks(eager, inputs, outputs, size)
     return value, partials
 
 
@@ -189,27 +210,35 @@ def _evaluate_single(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
 
 def _evaluate(
     logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: bool
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+) -> tuple[Tensor, ...]:
     """Value ``(...)``, and if asked for its six partials ``(..., K)``."""
-    weights = torch.stack((logits_p, logits_q)).softmax(-1)  # (2, ..., K)
-    loc = torch.stack((loc_p, loc_q)).clamp_(-logistic.LIMIT, logistic.LIMIT)
-    scale = torch.stack((scale_p, scale_q)).clamp_(logistic.MIN_SCALE, logistic.LIMIT)
-    edges = torch.arange(EDGES, dtype=loc.dtype, device=loc.device) + 0.5
-    side = _orient((weights * loc).sum(-1).mean(0), edges)  # (..., 255)
+    weights, loc, scale, edges, side = prepare(
+        torch.stack((logits_p, logits_q)),
+        torch.stack((loc_p, loc_q)),
+        torch.stack((scale_p, scale_q)),
+    )
     rate = scale.reciprocal()  # (2, ..., K)
+    # One allocation: temporaries of this size, one by one, would go back to the system after each
+    # use and be faulted in again.
+    scratch = loc.new_empty(9, *loc.shape[1:], EDGES)
+    z, cdf, survival = scratch[:6].view(3, 2, *scratch.shape[1:])  # (2, ..., K, 255) each
+    moved, change, term = scratch[6:]  # (..., K, 255) each
+    torch.sub(edges, loc[..., None], out=z).mul_(rate[..., None]).clamp_(-Z_MAX, Z_MAX)
+    torch.mul(z, side[..., None, :], out=cdf)
+    torch.neg(cdf, out=survival).sigmoid_()
+    cdf.sigmoid_()
 
-    z = (edges - loc[..., None]).mul_(rate[..., None])  # (2, ..., K, 255)
-    oriented = z * side[..., None, :]
-    cdf = oriented.sigmoid()
-    survival = oriented.neg_().sigmoid_()
-    half_dz = _subtract_arguments(loc, scale, rate, edges).mul_(0.5)  # (..., K, 255)
-    moved = (cdf[0] * survival[1]).addcmul_(cdf[1], survival[0]).mul_(half_dz.tanh_())
-    moved = moved.mul_(weights[1, ..., None]).sum(-2).mul_(side)  # (..., 255)
-    reweighted = _subtract_weights(logits_p - logits_q, weights)[..., None] * cdf[0]
-    difference = reweighted.sum(-2).add_(moved)  # (..., 255)
+    torch.mul(cdf[0], survival[1], out=moved).addcmul_(cdf[1], survival[0])
+    slope, shift = subtract_arguments(loc, scale, rate)  # (..., K)
+    torch.sub(edges, loc.mean(0)[..., None], out=change)
+    change.mul_(0.5 * slope[..., None]).add_(0.5 * shift[..., None]).tanh_()
+    moved.mul_(change).mul_(weights[1, ..., None])
+    change = subtract_weights(logits_p - logits_q, weights)  # (..., K)
+    torch.mul(cdf[0], change[..., None], out=term)
+    difference = moved.sum(-2).mul_(side).add_(term.sum(-2))  # (..., 255)
     value = difference.abs().sum(-1)  # (...)
     if not with_partials:
-        return value, ()
+        return (value,)
 
     sign = difference.sign_()
     density = survival.mul_(cdf).mul_((sign * side)[..., None, :])  # (2, ..., K, 255), signed
@@ -218,46 +247,19 @@ def _evaluate(
     by_scale = rate * density.mul_(z).sum(-1)
     area = cdf.mul_(sign[..., None, :]).sum(-1)  # (2, ..., K)
     by_logits = weights * (area - (weights * area).sum(-1, keepdim=True))
-    return value, (
-        *(by_logits[0], by_loc[0], by_scale[0]),
-        *(-by_logits[1], -by_loc[1], -by_scale[1]),
-    )
+    by_p, by_q = zip(by_logits, by_loc, by_scale, strict=True)
+    return value, *by_p, *(-x for x in by_q)
 
 
-def _evaluate_norm(logits, loc, scale, dlogits, dloc, dscale) -> Tensor:
+def _evaluate_norm(logits, loc, scale, dlogits, dloc, dscale) -> tuple[Tensor]:
     """Local norm, ``(...)``."""
-    weights = logits.softmax(-1)  # (..., K)
-    loc = loc.clamp(-logistic.LIMIT, logistic.LIMIT)
-    scale = scale.clamp(logistic.MIN_SCALE, logistic.LIMIT)
+    weights, loc, scale, edges, side = prepare(logits[None], loc[None], scale[None])
+    weights, loc, scale, side = weights[0], loc[0], scale[0], side[..., None, :]
     dweights = weights * (dlogits - (weights * dlogits).sum(-1, keepdim=True))
-    edges = torch.arange(EDGES, dtype=loc.dtype, device=loc.device) + 0.5
-    side = _orient((weights * loc).sum(-1), edges)[..., None, :]  # (..., 1, 255)
     z = (edges - loc[..., None]).div_(scale[..., None])  # (..., K, 255)
     cdf = (z * side).sigmoid_()
     density = z.sigmoid().mul_((-z).sigmoid_())
     rate = (weights / scale)[..., None]
     dcdf = dweights[..., None] * cdf
     dcdf -= rate * density * side * (dloc[..., None] + z * dscale[..., None])
-    return dcdf.sum(-2).abs_().sum(-1)
-
-
-def _orient(centre: Tensor, edges: Tensor) -> Tensor:
-    """+1 on the edges below the centre, -1 above: cdf or (negated) survival function."""
-    return torch.copysign(torch.ones_like(edges), centre[..., None] - edges)
-
-
-def _subtract_arguments(loc: Tensor, scale: Tensor, rate: Tensor, edges: Tensor) -> Tensor:
-    """z_p - z_q from the differences of the parameters, ``(..., K, 255)``."""
-    slope = (scale[1] - scale[0]) * rate[0] * rate[1]  # (..., K)
-    shift = 0.5 * (scale[0] + scale[1]) * (loc[1] - loc[0]) * rate[0] * rate[1]
-    dz = edges - 0.5 * (loc[0] + loc[1])[..., None]
-    return dz.mul_(slope[..., None]).add_(shift[..., None])
-
-
-def _subtract_weights(dlogits: Tensor, weights: Tensor) -> Tensor:
-    """softmax(logits_p) - softmax(logits_q) from the differences of the logits, ``(..., K)``."""
-    dlogits = dlogits - (weights[1] * dlogits).sum(-1, keepdim=True)
-    growth = dlogits.clamp(-1.0, 1.0).expm1_()
-    mean = (weights[1] * growth).sum(-1, keepdim=True)
-    close = dlogits.abs().amax(-1, keepdim=True) < 1
-    return torch.where(close, weights[1] * (growth - mean) / (1.0 + mean), weights[0] - weights[1])
+    return (dcdf.sum(-2).abs_().sum(-1),)

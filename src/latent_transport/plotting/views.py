@@ -9,7 +9,8 @@ _AZIMUTHS = np.radians(np.arange(0, 360, 15))
 # Both from above and from below: the sign of a principal component means nothing.
 _ELEVATIONS = np.radians([-60, -45, -30, -15, 15, 30, 45, 60])
 _CELLS = 80  # of the depth buffer, along its longer side
-_SAMPLES = 320  # of the surface, along each of its two parameters
+_JUDGED_CELLS = 40  # the same, where many views are compared
+_SAMPLES = 4  # of the surface for each of these cells, along each of its two parameters
 _TOLERANCE = 0.03  # of the surface's diagonal: how deep a point may lie and still be seen
 
 
@@ -48,26 +49,28 @@ def find_visible(points: np.ndarray, surface: np.ndarray, view: np.ndarray) -> n
     -------
     ndarray of bool, shape (n,)
     """
-    return _find_visible(points, _sample(surface), view)
+    return _find_visible(points, _sample(surface, _CELLS), view, _CELLS)
 
 
-def _sample(surface: np.ndarray) -> np.ndarray:
+def _sample(surface: np.ndarray, cells: int) -> np.ndarray:
     """Return bilinear samples of a surface, dense enough to leave no hole in a depth buffer."""
-    scale = (_SAMPLES / surface.shape[0], _SAMPLES / surface.shape[1], 1)
+    scale = (_SAMPLES * cells / surface.shape[0], _SAMPLES * cells / surface.shape[1], 1)
     return zoom(surface, scale, order=1).reshape(-1, 3)
 
 
-def _find_visible(points: np.ndarray, samples: np.ndarray, view: np.ndarray) -> np.ndarray:
+def _find_visible(
+    points: np.ndarray, samples: np.ndarray, view: np.ndarray, cells: int
+) -> np.ndarray:
     samples, seen = samples @ view.T, points @ view.T  # (s, 3), (n, 3)
     low = np.minimum(samples.min(axis=0), seen.min(axis=0))
     span = np.maximum(samples.max(axis=0), seen.max(axis=0)) - low
-    cell = span[:2].max() / _CELLS
+    cell = span[:2].max() / cells
 
     def cells_of(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         column, row = ((places[:, :2] - low[:2]) / cell).astype(int).T
         return row, column
 
-    nearest = np.full((_CELLS + 1, _CELLS + 1), -np.inf)
+    nearest = np.full((cells + 1, cells + 1), -np.inf)
     np.maximum.at(nearest, cells_of(samples), samples[:, 2])
     return seen[:, 2] >= nearest[cells_of(seen)] - _TOLERANCE * np.linalg.norm(span)
 
@@ -93,7 +96,7 @@ def choose_view(surface: np.ndarray, curve: np.ndarray, chord: np.ndarray) -> np
     ndarray, shape (3, 3)
         As of `make_view`.
     """
-    samples = _sample(surface)
+    samples = _sample(surface, _JUDGED_CELLS)
     covariance = np.cov(surface.reshape(-1, 3), rowvar=False)
     both = np.concatenate([curve, np.linspace(*chord, len(curve))])  # (2 T, 3)
 
@@ -103,7 +106,7 @@ def choose_view(surface: np.ndarray, curve: np.ndarray, chord: np.ndarray) -> np
         across = (curve @ view[:2].T - start) @ np.array([-along[1], along[0]])
         area = np.abs(across).mean()  # distance times the chord's length
         spread = np.sqrt(max(np.linalg.det(view[:2] @ covariance @ view[:2].T), 0))
-        return area * spread * _find_visible(both, samples, view).mean() ** 2
+        return area * spread * _find_visible(both, samples, view, _JUDGED_CELLS).mean() ** 2
 
     views = itertools.starmap(make_view, itertools.product(_AZIMUTHS, _ELEVATIONS))
     return max(views, key=judge)

@@ -180,21 +180,18 @@ class GaussNewton:
         """Half the Gauss-Newton Hessian (b, P d, P d) and half the gradient (b, P d)."""
         with torch.no_grad():
             _, _, jacobian = geometry.decode_with_jacobian(z)  # (d, b, N, C, D)
-            r = state.residuals[rows].flatten(2)  # (b, N - 1, M D)
-            first = torch.einsum(
-                "bnmcx,jbncx->bnjmx", state.first[rows], jacobian[:, :, :-1]
-            ).flatten(3)  # (b, N - 1, d, M D)
-            second = torch.einsum(
-                "bnmcx,jbncx->bnjmx", state.second[rows], jacobian[:, :, 1:]
-            ).flatten(3)  # (b, N - 1, d, M D)
             left, right = basis[:-1], basis[1:]  # (N - 1, P) each
-            slope = torch.einsum("np,bnjx,bnx->bpj", left, first, r)
-            slope = slope + torch.einsum("np,bnjx,bnx->bpj", right, second, r)  # (b, P, d)
-            normal = torch.einsum("np,nq,bnij->bpiqj", left, left, first @ first.mT)
-            normal = normal + torch.einsum("np,nq,bnij->bpiqj", right, right, second @ second.mT)
-            mixed = torch.einsum("np,nq,bnij->bpiqj", left, right, first @ second.mT)
-            normal = (normal + mixed).flatten(3).flatten(1, 2)  # (b, P d, P d)
-            normal = normal + mixed.flatten(3).flatten(1, 2).mT
+            slope, normal = 0.0, 0.0
+            for m in range(state.residuals.shape[2]):
+                first = _contract(state.first[rows, :, m], jacobian[:, :, :-1])  # (b, N-1, d, D)
+                second = _contract(state.second[rows, :, m], jacobian[:, :, 1:])  # (b, N-1, d, D)
+                r = state.residuals[rows, :, m, :, None]  # (b, N - 1, D, 1)
+                slope = slope + left.T @ (first @ r).squeeze(-1)  # (b, P, d)
+                slope = slope + right.T @ (second @ r).squeeze(-1)
+                mixed = _assemble(left, right, first @ second.mT)  # (b, P d, P d)
+                normal = normal + mixed + mixed.mT
+                normal = normal + _assemble(left, left, first @ first.mT)
+                normal = normal + _assemble(right, right, second @ second.mT)
             return normal, slope.flatten(1)
 
     @staticmethod
@@ -230,3 +227,24 @@ class GaussNewton:
             torch.where(choose[..., None], new.first[keep], old.first[keep]),
             torch.where(choose[..., None], new.second[keep], old.second[keep]),
         )
+
+
+def _contract(partials: Tensor, jacobian: Tensor) -> Tensor:
+    """Chain rule: partials (b, n, C, D) and a Jacobian (d, b, n, C, D) give (b, n, d, D).
+
+    A sum of products over the few coordinates, without the permuted copies of a general einsum;
+    the result is a view that batched matrix products read in place.
+    """
+    total = jacobian[..., 0, :] * partials[..., 0, :]  # (d, b, n, D)
+    for c in range(1, partials.shape[-2]):
+        total.addcmul_(jacobian[..., c, :], partials[..., c, :])
+    return total.movedim(0, 2)
+
+
+def _assemble(left: Tensor, right: Tensor, blocks: Tensor) -> Tensor:
+    """Blocks (b, n, d, d) between points of segments, in control points: (b, P d, P d)."""
+    weights = (left[:, :, None] * right[:, None, :]).flatten(1)  # (n, P P)
+    product = weights.T @ blocks.flatten(2)  # (b, P P, d d)
+    free, dims = left.shape[1], blocks.shape[-1]
+    product = product.unflatten(2, (dims, dims)).unflatten(1, (free, free))  # (b, P, P, d, d)
+    return product.transpose(2, 3).flatten(3).flatten(1, 2)  # (b, P d, P d)
