@@ -5,9 +5,42 @@ from functools import cache
 from pathlib import Path
 
 import grimp
+from snakemake.exceptions import WorkflowError
 
 ROOT = Path(workflow.basedir)
 ENVIRONMENT = str(ROOT / "environment.yml")
+
+
+def require(condition, key, expected):
+    """Stop with a message about a config key that contradicts another one."""
+    if not condition:
+        value = config
+        for part in key.split("."):
+            value = value[part]
+        raise WorkflowError(f"config key {key} is {value}; expected {expected}")
+
+
+def count_pairs(section):
+    """Geodesics of each model of a section of the config."""
+    return sum(config["geodesics"]["pairs"][section].values())
+
+
+require(
+    config["figures"]["surface_digit"] in config["digits"],
+    "figures.surface_digit",
+    f"one of the digits {config['digits']}",
+)
+require(
+    count_pairs("digit") >= config["figures"]["curves"],
+    "geodesics.pairs.digit",
+    f"at least figures.curves = {config['figures']['curves']} pairs in all",
+)
+require(
+    not config["all_digits"] or count_pairs("all") >= config["figures"]["pairs"],
+    "geodesics.pairs.all",
+    f"at least figures.pairs = {config['figures']['pairs']} pairs in all",
+)
+
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 

@@ -18,39 +18,48 @@ def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: 
         torch.stack((loc_p, loc_q)),
         torch.stack((scale_p, scale_q)),
     )
-    rate = scale.reciprocal()
-    slope, shift = subtract_arguments(loc, scale, rate)  # (..., K)
-    centre = edges - loc.mean(0)[..., None]  # (..., K, 255)
-    half_dz = 0.5 * (centre * slope[..., None] + shift[..., None])
-    change = half_dz.tanh() * weights[1, ..., None]
+    rate = scale.reciprocal()  # (2, ..., K)
+    slope, shift = (0.5 * x for x in subtract_arguments(loc, scale, rate))  # (..., K)
     reweight = subtract_weights(logits_p - logits_q, weights)  # (..., K)
+    centre = loc.mean(0)  # (..., K)
 
-    z = ((edges - loc[..., None]) * rate[..., None]).unbind(-2)  # K times (2, ..., 255)
-    cdf, survival, density = zip(*(_evaluate_sigmoids(x, side) for x in z), strict=True)
-    difference = sum(
-        side * change[..., j, :] * (c[0] * s[1] + c[1] * s[0]) + reweight[..., j, None] * c[0]
-        for j, (c, s) in enumerate(zip(cdf, survival, strict=True))
-    )  # (..., 255)
+    sides, difference = ([], []), 0.0
+    for j in range(loc.shape[-1]):
+        for i, components in enumerate(sides):
+            components.append(_Component(loc[i, ..., j], rate[i, ..., j], edges, side))
+        p, q = (components[j] for components in sides)
+        half_dz = (edges - _column(centre, j)) * _column(slope, j) + _column(shift, j)
+        moved = (p.cdf * q.survival + q.cdf * p.survival) * half_dz.tanh() * side
+        difference += moved * _column(weights[1], j) + p.cdf * _column(reweight, j)
     value = difference.abs().sum(-1)
     if not with_partials:
         return (value,)
 
-    sign = difference.sign()
-    area = torch.stack([(c * sign).sum(-1) for c in cdf], -1)  # (2, ..., K)
-    by_logits = weights * (area - (weights * area).sum(-1, keepdim=True))
-    sign = sign * side
-    by_loc = torch.stack([(d * sign).sum(-1) for d in density], -1) * (-weights * rate)
-    by_scale = torch.stack(
-        [(d * x * sign).sum(-1) for d, x in zip(density, z, strict=True)], -1
-    ) * (-weights * rate)
-    by_p, by_q = zip(by_logits, by_loc, by_scale, strict=True)
-    return value, *by_p, *(-x for x in by_q)
+    sign = difference.sign()  # (..., 255)
+    partials = []
+    for orientation, w, r, components in zip((1.0, -1.0), weights, rate, sides, strict=True):
+        area = torch.stack([(c.cdf * sign).sum(-1) for c in components], -1)  # (..., K)
+        mass = torch.stack([(c.density * (sign * side)).sum(-1) for c in components], -1)
+        moment = torch.stack([(c.density * c.z * (sign * side)).sum(-1) for c in components], -1)
+        w = orientation * w
+        partials += [w * area - w * (w.abs() * area).sum(-1, keepdim=True), -w * r * mass]
+        partials += [-w * r * moment]
+    return value, *partials
 
 
-def _evaluate_sigmoids(z: Tensor, side: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """sigmoid(side z), sigmoid(-side z) and their product from one exponential."""
-    e = (-z.abs()).exp()
-    large = 1.0 / (1.0 + e)
-    small = e * large
-    up = z * side > 0
-    return torch.where(up, large, small), torch.where(up, small, large), small * large
+class _Component:
+    """cdf or survival function of one logistic on every edge, ``(..., 255)`` each."""
+
+    def __init__(self, loc: Tensor, rate: Tensor, edges: Tensor, side: Tensor):
+        self.z = (edges - loc[..., None]) * rate[..., None]
+        e = (-self.z.abs()).exp()
+        large = 1.0 / (1.0 + e)
+        small = e * large
+        self.density = small * large
+        below = self.z * side > 0
+        self.cdf = torch.where(below, large, small)
+        self.survival = torch.where(below, small, large)
+
+
+def _column(x: Tensor, j: int) -> Tensor:
+    return x[..., j, None]

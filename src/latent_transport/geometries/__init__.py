@@ -1,0 +1,7 @@
+"""Geometries of a latent space: distances between decoder distributions, pulled back."""
+
+from latent_transport.geometries.base import Decoder, Geometry
+from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+
+__all__ = ["Decoder", "Euclidean", "FisherRao", "Geometry", "Wasserstein1", "Wasserstein2"]

@@ -1,0 +1,70 @@
+"""The geometry of the Wasserstein-1 distance: the paper's."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from latent_transport.families import Family
+from latent_transport.geometries.base import Decoder, Geometry
+
+
+class Wasserstein1(Geometry):
+    """The pulled-back Wasserstein-1 distance of product distributions (Roy & Hauberg 2022).
+
+    W1 of each variable (Eq. 5), combined as a root of the sum of squares (Eq. 6). A reversible
+    Finsler structure: see :meth:`Geometry.tensor`.
+
+    Parameters
+    ----------
+    decoder : callable
+        As for :class:`Geometry`.
+    directions : int, optional
+        Directions at which the indicatrix is sampled for :meth:`volume`.
+    """
+
+    def __init__(self, decoder: Decoder, *, directions: int = 32) -> None:
+        super().__init__(decoder)
+        self.directions = directions
+
+    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
+        return family.wasserstein1(p, q).unsqueeze(-2)  # (..., 1, D)
+
+    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
+        return family.wasserstein1_norm(p, dp).unsqueeze(-2)  # (..., 1, D)
+
+    def volume(self, z: Tensor) -> Tensor:
+        r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
+
+        The area of the Euclidean unit disc over the area of the indicatrix
+        :math:`\{v : F(z, v) \le 1\}`, which is :math:`\tfrac12 \int_0^{2\pi} F(z,
+        e(\theta))^{-2} d\theta`.
+
+        Parameters
+        ----------
+        z : Tensor, shape (..., 2)
+
+        Returns
+        -------
+        Tensor, shape (...)
+            In units of the data squared, a unit of latent area.
+
+        Raises
+        ------
+        NotImplementedError
+            In other than two dimensions, where the indicatrix is no plane figure.
+        """
+        if z.shape[-1] != 2:
+            raise NotImplementedError(
+                f"the volume of the W1 indicatrix is implemented for 2 latent dimensions; found "
+                f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
+            )
+        family, p, jacobian = self.decode_with_jacobian(z)
+        angles = torch.arange(self.directions, dtype=z.dtype, device=z.device)  # (A,)
+        angles = angles * (math.pi / self.directions)  # half a turn: the norm is reversible
+        inverse_square = torch.zeros_like(z[..., 0])  # (...)
+        for angle in angles:
+            dp = torch.cos(angle) * jacobian[0] + torch.sin(angle) * jacobian[1]  # (..., C, D)
+            squares = self.local_residuals(family, p, dp).square().sum((-2, -1))  # (...)
+            inverse_square = inverse_square + 1 / squares
+        return self.directions / inverse_square  # (...)

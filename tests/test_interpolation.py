@@ -1,0 +1,137 @@
+"""Images along curves at equal steps of length."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributions import Normal
+
+from latent_transport.geometries import Wasserstein1
+from latent_transport.interpolation import decode_along, equal_length_parameters
+from latent_transport.models import Architecture, Decoder
+
+torch.set_num_threads(1)
+
+PROPERTY = settings(deadline=None, derandomize=True, max_examples=40)
+DOUBLE = {"dtype": torch.float64}
+
+
+def accelerating(z):
+    """Decoder of a line (..., 1) whose length from 0 to z is exp(2 z) - 1."""
+    return Normal(torch.exp(2 * z), 1.0)
+
+
+def make_walks(seed: int, curves: int = 3, corners: int = 9, dims: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(curves, corners, dims, generator=generator, **DOUBLE)
+
+
+def make_plane() -> Wasserstein1:
+    """Geometry that measures a plane as Euclid would: W1 of translated normals."""
+    return Wasserstein1(lambda z: Normal(z, 0.5))
+
+
+@pytest.mark.parametrize("corners", [65, 257])
+def test_steps_on_a_known_decoder_are_equal(corners):
+    points = torch.linspace(0, 1, corners, **DOUBLE).view(1, -1, 1)
+    fractions = torch.linspace(0, 1, 11, **DOUBLE)
+    found = equal_length_parameters(Wasserstein1(accelerating), points, fractions)
+    total = torch.exp(torch.tensor(2.0, **DOUBLE)) - 1
+    expected = torch.log(1 + fractions * total) / 2
+    # Within a segment the length is taken as linear: an error of second order.
+    torch.testing.assert_close(found[0], expected, rtol=0, atol=1.0 / corners**2)
+    images = decode_along(accelerating, points, found)  # (1, T, 1)
+    torch.testing.assert_close(
+        images.diff(dim=1), (total / 10).expand(1, 10, 1), rtol=6 / corners**1.5, atol=0
+    )
+
+
+@PROPERTY
+@given(seed=st.integers(0, 1000), steps=st.integers(1, 20))
+def test_parameters_rise_from_zero_to_one(seed, steps):
+    fractions = torch.linspace(0, 1, steps + 1, **DOUBLE)
+    found = equal_length_parameters(make_plane(), make_walks(seed), fractions)
+    assert found.shape == (3, steps + 1)
+    torch.testing.assert_close(found[:, 0], torch.zeros(3, **DOUBLE))
+    torch.testing.assert_close(found[:, -1], torch.ones(3, **DOUBLE))
+    assert (found.diff() > 0).all()
+
+
+@PROPERTY
+@given(seed=st.integers(0, 1000))
+def test_length_up_to_each_parameter_is_the_fraction_asked_for(seed):
+    points, fractions = make_walks(seed, curves=1), torch.tensor([0.1, 0.35, 0.5, 0.9], **DOUBLE)
+    found = equal_length_parameters(make_plane(), points, fractions)
+    total = points.diff(dim=1).norm(dim=-1).sum()
+    for fraction, parameter in zip(fractions, found[0], strict=True):
+        position = parameter * (points.shape[1] - 1)
+        before = int(position)
+        end = torch.lerp(points[0, before], points[0, before + 1], position - before)
+        run = torch.cat((points[0, : before + 1], end[None])).diff(dim=0).norm(dim=-1).sum()
+        torch.testing.assert_close(run, fraction * total)
+
+
+def test_constant_speed_gives_the_fractions_back():
+    points = torch.linspace(-1, 2, 33, **DOUBLE).view(1, -1, 1).expand(2, -1, 2)
+    fractions = torch.tensor([0.0, 0.123, 0.5, 1.0], **DOUBLE)
+    found = equal_length_parameters(make_plane(), points, fractions)
+    torch.testing.assert_close(found, fractions.expand(2, -1))
+
+
+def test_a_curve_may_stand_still_for_a_while():
+    points = torch.tensor([0.0, 1, 1, 1, 2], **DOUBLE).view(1, -1, 1)
+    fractions = torch.tensor([0.25, 0.75], **DOUBLE)
+    found = equal_length_parameters(make_plane(), points, fractions)
+    torch.testing.assert_close(found, torch.tensor([[0.125, 0.875]], **DOUBLE))
+
+
+def test_curves_of_a_batch_do_not_mix():
+    walks, fractions = make_walks(0), torch.linspace(0, 1, 5, **DOUBLE)
+    together = equal_length_parameters(make_plane(), walks, fractions)
+    for walk, found in zip(walks, together, strict=True):
+        alone = equal_length_parameters(make_plane(), walk[None], fractions)
+        torch.testing.assert_close(alone[0], found)
+
+
+def test_geometry_decides_what_equal_means():
+    points = torch.linspace(0, 1, 129, **DOUBLE).view(1, -1, 1)
+    half = torch.tensor([0.5], **DOUBLE)
+    latent = equal_length_parameters(make_plane(), points, half)
+    torch.testing.assert_close(latent, torch.full((1, 1), 0.5, **DOUBLE))
+    assert equal_length_parameters(Wasserstein1(accelerating), points, half) > 0.7
+
+
+# --- decode_along ---
+
+
+def test_corners_are_decoded_as_they_are():
+    walks = make_walks(1)
+    corners = torch.linspace(0, 1, 9, **DOUBLE).expand(3, -1)
+    decoder = make_plane().decoder
+    torch.testing.assert_close(decode_along(decoder, walks, corners), walks)
+
+
+@PROPERTY
+@given(seed=st.integers(0, 1000), segment=st.integers(0, 7), weight=st.floats(0, 1))
+def test_points_between_corners_are_on_the_segment(seed, segment, weight):
+    walks = make_walks(seed)
+    parameters = torch.full((3, 1), (segment + weight) / 8, **DOUBLE)
+    found = decode_along(accelerating, walks, parameters)
+    z = (1 - weight) * walks[:, segment] + weight * walks[:, segment + 1]
+    torch.testing.assert_close(found[:, 0], torch.exp(2 * z))
+
+
+def test_images_of_mixtures_have_the_pixels_last():
+    decoder = Decoder(Architecture(latent_dim=2, data_dim=12, hidden=(8,), components=5)).double()
+    images = decode_along(decoder, make_walks(0), torch.rand(3, 4, **DOUBLE))
+    assert images.shape == (3, 4, 12)
+    assert ((images >= 0) & (images <= 255)).all()
+
+
+def test_arguments_are_left_as_they_are():
+    walks, fractions = make_walks(0), torch.linspace(0, 1, 5, **DOUBLE)
+    copies = walks.clone(), fractions.clone()
+    parameters = equal_length_parameters(make_plane(), walks, fractions)
+    decode_along(accelerating, walks, parameters)
+    assert torch.equal(walks, copies[0])
+    assert torch.equal(fractions, copies[1])
