@@ -1,0 +1,307 @@
+"""Quasi-Newton solvers: Gauss-Newton with secant corrections, and plain L-BFGS."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from latent_transport.curves import CubicSpline
+from latent_transport.geometries import Geometry
+from latent_transport.solvers.objective import energy_objective
+from latent_transport.solvers.report import Report
+
+GIBIBYTE = 2**30
+
+Curvature = Callable[[Tensor, Tensor], Tensor]
+
+
+class LBFGS:
+    """Limited-memory BFGS over the control points, each curve with a memory of its own.
+
+    The two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4) runs on all curves at once. Step
+    lengths, acceptance (Armijo) and stopping are each curve's own; a curve that has converged
+    leaves the batch.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Largest number of evaluations of a curve's energy and gradient.
+    tolerance : float
+        A curve has converged when two steps in a row lower its energy by less than this fraction,
+        as predicted.
+    memory : int
+        Bytes that the largest temporaries may take; decides how many curves are solved at once.
+    """
+
+    remembered = 8  # steps that the secant pairs remember
+    refresh = 0
+
+    def __init__(
+        self, *, max_iterations: int = 200, tolerance: float = 1e-4, memory: int = GIBIBYTE // 2
+    ) -> None:
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
+        self.memory = memory
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[CubicSpline, Report]:
+        """Minimise the energy of the polygons with corners ``spline(t)``.
+
+        Parameters
+        ----------
+        geometry : Geometry
+            Measures the segments.
+        spline : CubicSpline
+            Curves to start from; left as they are.
+        t : Tensor, shape (N,)
+            Parameters of the corners, rising from 0 to 1.
+
+        Returns
+        -------
+        tuple of CubicSpline and Report
+        """
+        with torch.no_grad():
+            _, p = geometry.decode(spline.start[:1])  # (1, C, D)
+        numbers = self._numbers_a_point(p, spline.start.shape[-1])
+        size = max(1, self.memory // (len(t) * numbers * p.element_size()))
+        pieces, reports = [], []
+        for start in range(0, len(spline.start), size):
+            rows = slice(start, start + size)
+            piece = CubicSpline(spline.start[rows], spline.end[rows], spline.controls[rows])
+            controls, report = self._minimize_batch(geometry, piece, t)
+            pieces.append(controls)
+            reports.append(report)
+        return replace(spline, controls=torch.cat(pieces)), Report.join(reports)
+
+    def _numbers_a_point(self, p: Tensor, dims: int) -> int:
+        return 12 * p.numel()
+
+    def _curvature(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> Curvature | None:
+        """Return a function from rows and control points to half a Hessian, or None."""
+
+    def _minimize_batch(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[Tensor, Report]:
+        begin = time.perf_counter()
+        evaluate = energy_objective(geometry, spline, t)
+        curvature = self._curvature(geometry, spline, t)
+        batch, free, dims = spline.controls.shape
+        active = torch.arange(batch, device=t.device)  # (b,), curves that still move
+        x = spline.controls.flatten(1).clone()  # (B, P d)
+        energy, gradient = evaluate(active, spline.controls)
+        gradient = gradient.flatten(1)  # (B, P d)
+        memory = _SecantMemory(x, self.remembered)
+        factor = x.new_zeros(batch, *(2 * [free * dims] if curvature else [1, 1]))
+        age = torch.full_like(active, _STALE)  # steps since the curvature was computed
+        direction, rate = torch.zeros_like(x), torch.zeros_like(energy)
+        predicted = torch.zeros_like(energy)
+        idle, failures = torch.zeros_like(active), torch.zeros_like(active)
+        iterations, converged = torch.zeros_like(active), torch.zeros_like(active, dtype=torch.bool)
+        history = [energy.clone()]
+        for _ in range(self.max_iterations):
+            turn = active[rate[active] == 0]  # curves that need a new direction
+            stale = turn[age[turn] >= self.refresh] if curvature else turn[:0]
+            if len(stale):
+                normal = curvature(stale, x[stale].unflatten(1, (free, dims)))  # (s, P d, P d)
+                factor[stale] = _factorise(normal)
+                age[stale] = 0
+            if len(turn):
+                inverse = factor[turn] if curvature else None
+                direction[turn] = memory.direction(turn, gradient[turn], inverse)
+                rate[turn] = 1.0
+                predicted[turn] = -0.5 * (gradient[turn] * direction[turn]).sum(-1)
+                # Beyond the memory's reach the secant pairs may point uphill.
+                lost = turn[predicted[turn] <= 0]
+                direction[lost] = -gradient[lost]
+                memory.forget(lost)
+            trial = x[active] + rate[active, None] * direction[active]  # (b, P d)
+            after, slope = evaluate(active, trial.unflatten(1, (free, dims)))
+            slope = slope.flatten(1)  # (b, P d)
+            before = energy[active]  # (b,)
+            enough = before - 2e-4 * rate[active] * predicted[active]
+            accepted = after <= enough  # (b,), False for nan
+            won, refused = active[accepted], active[~accepted]
+            memory.remember(won, trial[accepted] - x[won], slope[accepted] - gradient[won])
+            x[won], energy[won], gradient[won] = trial[accepted], after[accepted], slope[accepted]
+            small = predicted[active] <= self.tolerance * before  # (b,)
+            little = accepted & (before - after <= self.tolerance * before)  # (b,)
+            idle[active] = torch.where(little & small, idle[active] + 1, 0)
+            failures[won] = 0
+            rate[won] = 0
+            age[won] += 1
+            rate[refused] /= 4
+            iterations[active] += 1
+            # A direction that fails at short steps comes from curvature that no longer holds.
+            failed = refused[rate[refused] < 1e-2]
+            memory.forget(failed)
+            age[failed], rate[failed] = _STALE, 0
+            failures[failed] += 1
+            history.append(energy.clone())
+            # Twice in a row means that even fresh curvature shows no way down: a kink of W1.
+            stuck = failures[active] == 2  # (b,)
+            converged[active] = (idle[active] == 2) | (stuck & small)
+            active = active[~(converged[active] | stuck)]
+            if len(active) == 0:
+                break
+        report = Report(
+            converged,
+            iterations,
+            energy,
+            gradient.norm(dim=-1),
+            torch.stack(history),
+            time.perf_counter() - begin,
+        )
+        return x.unflatten(1, (free, dims)), report
+
+
+class GaussNewton(LBFGS):
+    r"""Gauss-Newton over the splines' control points, corrected by the secants of its own steps.
+
+    The energy of a polygon is a sum of squares, :math:`E(c) = \sum_{n,i} r_{ni}^2` with
+    :math:`r_{ni} = \sqrt{N-1}\,W_{1,i}(\gamma(t_n), \gamma(t_{n+1}))`. The Jacobian of the
+    residuals is the product of their partial derivatives in the decoder's coordinates, of the
+    decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
+    the two segments that meet there), and of the spline's basis. Its normal matrix stands for half
+    the Hessian in the two-loop recursion of L-BFGS, whose secant pairs supply the curvature of the
+    residuals that Gauss-Newton neglects, and let it serve for several steps.
+
+    Parameters
+    ----------
+    max_iterations, tolerance, memory
+        As for :class:`LBFGS`.
+    refresh : int
+        Steps for which a normal matrix serves.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_iterations: int = 100,
+        tolerance: float = 1e-4,
+        memory: int = GIBIBYTE // 2,
+        refresh: int = 5,
+    ) -> None:
+        super().__init__(max_iterations=max_iterations, tolerance=tolerance, memory=memory)
+        self.refresh = refresh
+
+    def _numbers_a_point(self, p: Tensor, dims: int) -> int:
+        return (4 * dims + 12) * p.numel()
+
+    def _curvature(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> Curvature:
+        basis = spline.basis(t)  # (N, P)
+        line = spline(t) - basis @ spline.controls  # (B, N, d)
+
+        def normal_matrix(rows: Tensor, controls: Tensor) -> Tensor:
+            return _normal_matrix(geometry, line[rows] + basis @ controls, basis)
+
+        return normal_matrix
+
+
+_STALE = 2**30
+
+
+class _SecantMemory:
+    """The last steps of each curve and the changes of gradient that went with them."""
+
+    def __init__(self, like: Tensor, pairs: int) -> None:
+        self.steps = like.new_zeros(pairs, *like.shape)  # (m, B, P d), the newest last
+        self.changes = like.new_zeros(pairs, *like.shape)  # (m, B, P d)
+
+    def remember(self, rows: Tensor, step: Tensor, change: Tensor) -> None:
+        for kept, new in ((self.steps, step), (self.changes, change)):
+            kept[:-1, rows] = kept[1:, rows]
+            kept[-1, rows] = new
+
+    def forget(self, rows: Tensor) -> None:
+        self.steps[:, rows] = 0
+        self.changes[:, rows] = 0
+
+    def direction(self, rows: Tensor, gradient: Tensor, factor: Tensor | None) -> Tensor:
+        """Quasi-Newton direction (b, P d): two-loop recursion (Nocedal & Wright, Alg. 7.4).
+
+        The first inverse Hessian is that of twice the factorised normal matrix, or a multiple of
+        the identity. Pairs without curvature are passed over.
+        """
+        steps, changes = self.steps[:, rows], self.changes[:, rows]  # (m, b, P d)
+        curvature = (steps * changes).sum(-1)  # (m, b)
+        useful = curvature > 1e-10 * steps.norm(dim=-1) * changes.norm(dim=-1)  # (m, b)
+        rho = torch.where(useful, 1 / torch.where(useful, curvature, 1), 0)  # (m, b)
+        q, alphas = gradient, []
+        for step, change, weight in zip(
+            reversed(steps), reversed(changes), reversed(rho), strict=True
+        ):
+            alpha = weight * (step * q).sum(-1)  # (b,)
+            q = q - alpha[:, None] * change
+            alphas.append(alpha)
+        if factor is not None:
+            q = torch.cholesky_solve(q[..., None], factor).squeeze(-1) / 2  # (b, P d)
+        else:
+            newest = torch.where(useful[-1], curvature[-1], 0)  # (b,)
+            scale = newest / changes[-1].square().sum(-1).clamp(min=1e-30)  # (b,)
+            first = 0.1 / gradient.norm(dim=-1).clamp(min=1e-30)  # (b,)
+            q = q * torch.where(scale > 0, scale, first)[:, None]
+        for step, change, weight, alpha in zip(steps, changes, rho, reversed(alphas), strict=True):
+            beta = weight * (change * q).sum(-1)  # (b,)
+            q = q + (alpha - beta)[:, None] * step
+        return -q
+
+
+def _factorise(normal: Tensor) -> Tensor:
+    """Cholesky factors of normal matrices (b, P d, P d), damped where the decoder is flat."""
+    diagonal = normal.diagonal(dim1=-2, dim2=-1)  # (b, P d)
+    floor = 1e-5 * diagonal.mean(-1, keepdim=True) + torch.finfo(normal.dtype).tiny  # (b, 1)
+    factor, _ = torch.linalg.cholesky_ex(normal + torch.diag_embed(1e-4 * diagonal + floor))
+    return factor
+
+
+def _normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
+    """Gauss-Newton's half Hessian (b, P d, P d) of the energy of polygons z (b, N, d)."""
+    with torch.no_grad():
+        family, p, jacobian = geometry.decode_with_jacobian(z)  # (b, N, C, D), (d, b, N, C, D)
+    first = p[:, :-1].detach().requires_grad_()  # (b, N - 1, C, D)
+    second = p[:, 1:].detach().requires_grad_()  # (b, N - 1, C, D)
+    with torch.enable_grad():
+        residuals = geometry.residuals(family, first, second)  # (b, N - 1, M, D)
+        residuals = residuals * math.sqrt(z.shape[1] - 1)
+    left, right = basis[:-1], basis[1:]  # (N - 1, P) each
+    normal = 0.0
+    for m in range(residuals.shape[2]):
+        # Residuals of different variables share no coordinate: one sum gives all partials.
+        partials = torch.autograd.grad(
+            residuals[:, :, m].sum(), (first, second), retain_graph=True
+        )  # (b, N - 1, C, D) each
+        with torch.no_grad():
+            slopes = [
+                _contract(partials[0], jacobian[:, :, :-1]),
+                _contract(partials[1], jacobian[:, :, 1:]),
+            ]  # (b, N - 1, d, D) each
+            mixed = _assemble(left, right, slopes[0] @ slopes[1].mT)  # (b, P d, P d)
+            normal = normal + mixed + mixed.mT
+            normal = normal + _assemble(left, left, slopes[0] @ slopes[0].mT)
+            normal = normal + _assemble(right, right, slopes[1] @ slopes[1].mT)
+    return normal
+
+
+def _contract(partials: Tensor, jacobian: Tensor) -> Tensor:
+    """Chain rule: partials (b, n, C, D) and a Jacobian (d, b, n, C, D) give (b, n, d, D).
+
+    A sum of products over the few coordinates, without the permuted copies of a general einsum;
+    the result is a view that batched matrix products read in place.
+    """
+    total = jacobian[..., 0, :] * partials[..., 0, :]  # (d, b, n, D)
+    for c in range(1, partials.shape[-2]):
+        total.addcmul_(jacobian[..., c, :], partials[..., c, :])
+    return total.movedim(0, 2)
+
+
+def _assemble(left: Tensor, right: Tensor, blocks: Tensor) -> Tensor:
+    """Blocks (b, n, d, d) between points of segments, in control points: (b, P d, P d)."""
+    weights = (left[:, :, None] * right[:, None, :]).flatten(1)  # (n, P P)
+    product = weights.T @ blocks.flatten(2)  # (b, P P, d d)
+    free, dims = left.shape[1], blocks.shape[-1]
+    product = product.unflatten(2, (dims, dims)).unflatten(1, (free, free))  # (b, P, P, d, d)
+    return product.transpose(2, 3).flatten(3).flatten(1, 2)  # (b, P d, P d)
