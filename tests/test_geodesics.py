@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import Bernoulli, Categorical, Normal
 
 from latent_transport.curves import CubicSpline
 from latent_transport.geodesics import connecting_geodesics, measure_curves
-from latent_transport.geometries import Wasserstein1
+from latent_transport.geometries import Euclidean, FisherRao, Wasserstein1, Wasserstein2
+from latent_transport.likelihoods import DiscretizedLogisticMixture
 from tests.problems import DOUBLE, FAMILIES, PROBLEMS, make_network, make_plane
 
 FINE = {"controls": 10, "points": 64}
@@ -48,6 +49,88 @@ def test_flat_decoders_have_straight_geodesics(dims):
     torch.testing.assert_close(paths.length, problem.length, rtol=1e-9, atol=0)
 
 
+@pytest.mark.parametrize("geometry", [Wasserstein2, Euclidean])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_translated_normals_have_the_same_geodesics_in_other_geometries(name, geometry):
+    problem = PROBLEMS[name]
+    paths = connecting_geodesics(geometry(problem.decoder), problem.z0, problem.z1, **FINE)
+    torch.testing.assert_close(paths.length, problem.length, rtol=1e-3, atol=0)
+
+
+def hyperbolic_distance(p, q, shape):
+    """Distance of (location, scale) pairs for the metric (dm^2 + shape ds^2) / s^2."""
+    (m, s), (n, t) = p.unbind(-1), q.unbind(-1)
+    cosh = 1 + ((m - n) ** 2 / shape + (s - t) ** 2) / (2 * s * t)
+    return shape**0.5 * torch.acosh(cosh)
+
+
+def test_wasserstein2_of_one_normal_is_flat():
+    geometry = Wasserstein2(lambda z: Normal(z[..., :1], z[..., 1:].exp()))
+    z0, z1 = draw(4, 2), draw(4, 2, seed=1)
+    ends = [torch.stack((z[:, 0], z[:, 1].exp()), -1) for z in (z0, z1)]
+    paths = connecting_geodesics(geometry, z0, z1, **FINE)
+    torch.testing.assert_close(paths.length, (ends[1] - ends[0]).norm(dim=-1), rtol=1e-3, atol=0)
+    x, log_scale = paths(T).unbind(-1)
+    straight = torch.lerp(ends[0][:, None], ends[1][:, None], T[:, None])
+    error = torch.stack((x, log_scale.exp()), -1) - straight
+    assert error.abs().max() < 2e-2
+
+
+def test_fisher_rao_of_one_normal_is_hyperbolic():
+    geometry = FisherRao(lambda z: Normal(z[..., :1], z[..., 1:].exp()))
+    z0, z1 = draw(4, 2), draw(4, 2, seed=1)
+    ends = [torch.stack((z[:, 0], z[:, 1].exp()), -1) for z in (z0, z1)]
+    paths = connecting_geodesics(geometry, z0, z1, **FINE)
+    expected = hyperbolic_distance(*ends, shape=2)
+    torch.testing.assert_close(paths.length, expected, rtol=1e-3, atol=0)
+    torch.testing.assert_close(geometry.distance(z0, z1), expected)
+
+
+def test_fisher_rao_of_one_smooth_logistic_is_hyperbolic():
+    def decoder(z):
+        logits = torch.zeros_like(z[..., :1, None])
+        return DiscretizedLogisticMixture(
+            logits, 128 + 10 * z[..., :1, None], 6 * (z[..., 1:, None] / 3).exp()
+        )
+
+    geometry = FisherRao(decoder)
+    z0, z1 = draw(4, 2), draw(4, 2, seed=1)
+    ends = [torch.stack((128 + 10 * z[:, 0], 6 * (z[:, 1] / 3).exp()), -1) for z in (z0, z1)]
+    expected = hyperbolic_distance(*ends, shape=(3 + torch.pi**2) / 3) / 3**0.5
+    paths = connecting_geodesics(geometry, z0, z1, **FINE)
+    # The information of whole levels is a little less than that of the continuous logistic.
+    torch.testing.assert_close(paths.length, expected, rtol=3e-3, atol=0)
+
+
+def test_fisher_rao_of_bernoullis_is_flat_in_their_angles():
+    geometry = FisherRao(lambda z: Bernoulli(logits=z))
+    z0, z1 = 2 * draw(4, 3), 2 * draw(4, 3, seed=1)
+    angles = [2 * torch.asin(torch.sigmoid(z).sqrt()) for z in (z0, z1)]
+    paths = connecting_geodesics(geometry, z0, z1, **FINE)
+    expected = (angles[1] - angles[0]).norm(dim=-1)
+    torch.testing.assert_close(paths.length, expected, rtol=1e-3, atol=0)
+    torch.testing.assert_close(geometry.distance(z0, z1), expected)
+
+
+def test_fisher_rao_of_one_categorical_is_a_sphere():
+    geometry = FisherRao(lambda z: Categorical(logits=z[..., None, :]))
+    z0, z1 = draw(4, 3), draw(4, 3, seed=1)
+    p, q = (z.softmax(-1) for z in (z0, z1))
+    paths = connecting_geodesics(geometry, z0, z1, **FINE)
+    expected = 2 * torch.acos((p * q).sqrt().sum(-1))
+    torch.testing.assert_close(paths.length, expected, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("geometry", [Wasserstein2, Euclidean, FisherRao])
+def test_geodesics_of_logistic_images_are_shorter_than_lines(geometry):
+    geometry = geometry(make_network("logistic"))
+    z0, z1 = 1.5 * draw(3, 2), 1.5 * draw(3, 2, seed=1)
+    paths = connecting_geodesics(geometry, z0, z1)
+    line = CubicSpline.straight(z0, z1, 8)(torch.linspace(0, 1, 257, **DOUBLE))
+    assert (paths.energy < geometry.curve_energy(line)).all()
+    assert paths.converged.all()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_geodesics_are_no_longer_than_lines_and_no_shorter_than_distances(family):
     geometry = Wasserstein1(make_network(family))
@@ -56,7 +139,8 @@ def test_geodesics_are_no_longer_than_lines_and_no_shorter_than_distances(family
     line = CubicSpline.straight(z0, z1, 8)(torch.linspace(0, 1, 257, **DOUBLE))
     assert (paths.energy < geometry.curve_energy(line)).all()
     assert (paths.length >= geometry.distance(z0, z1) * (1 - 1e-9)).all()
-    assert paths.report.converged.all()
+    if family in ("normal", "bernoulli", "logistic"):  # the energies of the others have kinks
+        assert paths.converged.all()
     torch.testing.assert_close(paths(T)[:, 0], z0, rtol=0, atol=0)
     torch.testing.assert_close(paths(T)[:, -1], z1, rtol=0, atol=0)
 

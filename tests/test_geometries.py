@@ -5,13 +5,41 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.distributions import Bernoulli, Distribution, Independent, Normal, Poisson
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    Normal,
+    Poisson,
+)
 
-from latent_transport.geometries import Wasserstein1
+from latent_transport.geometries import Euclidean, FisherRao, Wasserstein1, Wasserstein2
+from latent_transport.likelihoods import DiscretizedLogisticMixture
 from latent_transport.wasserstein import wasserstein1
 from tests.problems import DOUBLE, FAMILIES, PROBLEMS, make_network
 
-EDGES = torch.arange(255, **DOUBLE) + 0.5
+CASES = {
+    f"{geometry.__name__}-{family}": (geometry, family)
+    for geometry, families in (
+        (Wasserstein1, FAMILIES),
+        (Wasserstein2, ["normal", "logistic"]),
+        (Euclidean, FAMILIES),
+        (FisherRao, FAMILIES[:-1]),
+    )
+    for family in families
+}
+METRICS = sorted(set(CASES) - {"FisherRao-logistic"})  # a midpoint rule, not a distance
+RIEMANNIAN = [case for case in CASES if not case.startswith("Wasserstein1")]
+
+
+def build(case, **like):
+    geometry, family = CASES[case]
+    return geometry(make_network(family, **like))
+
+
+LEVELS = torch.arange(256, **DOUBLE)
+EDGES = LEVELS[:-1] + 0.5
 
 
 def draw(*shape, seed=0):
@@ -51,9 +79,9 @@ def test_norm_matches_dense_sums(family):
     torch.testing.assert_close(norm, expected, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_norm_is_the_limit_of_distances(family):
-    geometry = Wasserstein1(make_network(family))
+@pytest.mark.parametrize("case", CASES)
+def test_norm_is_the_limit_of_distances(case):
+    geometry = build(case)
     z, v = draw(5, 2), draw(5, 2, seed=1)
     norm = geometry.norm(z, v)
     errors = [
@@ -63,9 +91,9 @@ def test_norm_is_the_limit_of_distances(family):
     assert errors[1] < 2e-3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_norm_is_reversible_homogeneous_and_subadditive(family):
-    geometry = Wasserstein1(make_network(family))
+@pytest.mark.parametrize("case", CASES)
+def test_norm_is_reversible_homogeneous_and_subadditive(case):
+    geometry = build(case)
     z, v, w = draw(5, 2), draw(5, 2, seed=1), draw(5, 2, seed=2)
     norm = geometry.norm(z, v)
     torch.testing.assert_close(geometry.norm(z, -v), norm, rtol=1e-6, atol=0)
@@ -74,9 +102,9 @@ def test_norm_is_reversible_homogeneous_and_subadditive(family):
     assert (geometry.norm(z, 0 * v) == 0).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_tensor_is_the_gradient_of_half_the_squared_norm(family):
-    geometry = Wasserstein1(make_network(family))
+@pytest.mark.parametrize("case", CASES)
+def test_tensor_is_the_gradient_of_half_the_squared_norm(case):
+    geometry = build(case)
     z, v = draw(5, 2), draw(5, 2, seed=1)
     tensor = geometry.tensor(z, v)
     torch.testing.assert_close(tensor, tensor.mT)
@@ -110,15 +138,99 @@ def test_volume_is_the_inverse_area_of_the_indicatrix(family, directions, tolera
     torch.testing.assert_close(volume, np.pi / area, rtol=tolerance, atol=0)
 
 
+@pytest.mark.parametrize("geometry", [Wasserstein1, Wasserstein2, Euclidean])
 @pytest.mark.parametrize("name", ["plane", "cylinder", "sphere"])
-def test_translated_normals_have_the_metric_of_the_surface(name):
+def test_translated_normals_have_the_metric_of_the_surface(name, geometry):
     problem = PROBLEMS[name]
     z, v = problem.z0, draw(3, 2)
     jacobian = torch.vmap(torch.func.jacrev(lambda at: problem.decoder(at[None]).mean[0]))(z)
     metric = jacobian.mT @ jacobian
-    geometry = Wasserstein1(problem.decoder)
+    geometry = geometry(problem.decoder)
     torch.testing.assert_close(geometry.tensor(z, v), metric)
     torch.testing.assert_close(geometry.volume(z), metric.det().sqrt())
+
+
+@pytest.mark.parametrize("case", RIEMANNIAN)
+def test_tensor_of_a_riemannian_geometry_knows_no_direction(case):
+    geometry = build(case)
+    z, v, w = draw(4, 2), draw(4, 2, seed=1), draw(4, 2, seed=2)
+    tensor = geometry.tensor(z, v)
+    torch.testing.assert_close(geometry.tensor(z, w), tensor)
+    torch.testing.assert_close(geometry.volume(z), tensor.det().sqrt())
+
+
+@pytest.mark.parametrize("family", ["normal", "logistic"])
+def test_wasserstein2_of_a_fixed_scale_is_the_distance_of_the_locations(family):
+    network = make_network(family)
+
+    def decoder(z):
+        p = network(z)
+        if family == "normal":
+            return Normal(p.loc, 2.0)
+        return DiscretizedLogisticMixture(p.logits, p.loc, torch.full_like(p.loc, 3.0))
+
+    points, v = draw(2, 6, 2), draw(2, 6, 2, seed=1)
+    location = Euclidean(lambda z: Normal(decoder(z).loc.view(*z.shape[:-1], -1), 1.0))
+    geometry = Wasserstein2(decoder)
+    lengths = location.segment_lengths(points)
+    torch.testing.assert_close(geometry.segment_lengths(points), lengths)
+    torch.testing.assert_close(geometry.norm(points, v), location.norm(points, v))
+    if family == "normal":
+        torch.testing.assert_close(Euclidean(decoder).segment_lengths(points), lengths)
+        torch.testing.assert_close(Wasserstein1(decoder).segment_lengths(points), lengths)
+
+
+def test_wasserstein2_dominates_wasserstein1():
+    points, decoder = draw(2, 6, 2), make_network("normal")
+    first, second = Wasserstein1(decoder), Wasserstein2(decoder)
+    assert (first.segment_lengths(points) <= second.segment_lengths(points)).all()
+
+
+def kl_divergence(decoder, z0, z1):
+    p, q = decoder(z0), decoder(z1)
+    if isinstance(p, DiscretizedLogisticMixture):
+        p, q = (
+            Categorical(logits=x.log_prob(LEVELS[:, None, None]).movedim(0, -1)) for x in (p, q)
+        )
+    return torch.distributions.kl_divergence(p, q).sum(-1)
+
+
+@pytest.mark.parametrize("family", ["normal", "bernoulli", "categorical", "logistic"])
+def test_fisher_rao_is_twice_the_divergence_of_neighbours(family):
+    decoder = make_network(family)
+    z = draw(6, 2)
+    near = z + 1e-3 * draw(6, 2, seed=1)
+    expected = kl_divergence(decoder, z, near) + kl_divergence(decoder, near, z)
+    found = FisherRao(decoder).distance(z, near).square()
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("family", ["normal", "bernoulli", "categorical", "logistic"])
+def test_fisher_rao_tensor_is_the_fisher_information(family):
+    decoder = make_network(family)
+    z = draw(3, 2)
+
+    def divergence(at):
+        return kl_divergence(decoder, z, at).sum()
+
+    hessian = torch.func.hessian(divergence)(z)  # (B, d, B, d)
+    expected = torch.stack([hessian[i, :, i] for i in range(3)])
+    tensor = FisherRao(decoder).tensor(z, torch.ones_like(z))
+    torch.testing.assert_close(tensor, expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "family", "match"),
+    [
+        (Wasserstein2, "bernoulli", "Wasserstein-2 distance of Bernoulli"),
+        (Wasserstein2, "categorical", "only that of normal distributions and single logistics"),
+        (Wasserstein2, "mixture", "Wasserstein-2 distance of logistic mixtures"),
+        (FisherRao, "mixture", "Fisher-Rao distance of logistic mixtures"),
+    ],
+)
+def test_unsupported_family_is_named(geometry, family, match):
+    with pytest.raises(TypeError, match=match):
+        geometry(make_network(family)).distance(draw(1, 2), draw(1, 2))
 
 
 def test_volume_of_a_line_of_zero_speed_is_zero():
@@ -132,13 +244,13 @@ def test_volume_in_other_than_two_dimensions_is_refused():
 
 
 @given(
-    family=st.sampled_from(FAMILIES),
+    case=st.sampled_from(METRICS),
     seed=st.integers(0, 10_000),
     extra=st.lists(st.floats(0.01, 0.99), min_size=1, max_size=4),
 )
 @settings(deadline=None, max_examples=60)
-def test_refinement_never_shortens_a_polygon(family, seed, extra):
-    geometry = Wasserstein1(make_network(family))
+def test_refinement_never_shortens_a_polygon(case, seed, extra):
+    geometry = build(case)
     corners = draw(1, 4, 2, seed=seed)
     t = torch.tensor(sorted({0.0, 1.0, *extra}), **DOUBLE)[:, None]
     pieces = [torch.lerp(a, b, t) for a, b in zip(corners[0], corners[0, 1:], strict=False)]
@@ -148,28 +260,28 @@ def test_refinement_never_shortens_a_polygon(family, seed, extra):
     assert coarse >= ends * (1 - 1e-6) - 1e-6
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_energy_is_at_least_the_squared_length(family):
-    geometry = Wasserstein1(make_network(family))
+@pytest.mark.parametrize("case", CASES)
+def test_energy_is_at_least_the_squared_length(case):
+    geometry = build(case)
     points = draw(4, 12, 2)
     assert (geometry.curve_energy(points) >= geometry.curve_length(points) ** 2).all()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_length_has_finite_gradients_where_points_coincide(family):
+@pytest.mark.parametrize("case", CASES)
+def test_length_has_finite_gradients_where_points_coincide(case):
     points = draw(2, 5, 2)
     points[:, 2] = points[:, 1]
     points.requires_grad_()
-    geometry = Wasserstein1(make_network(family))
+    geometry = build(case)
     for measure in (geometry.curve_length, geometry.curve_energy):
         (gradient,) = torch.autograd.grad(measure(points).sum(), points)
         assert torch.isfinite(gradient).all()
         assert gradient.abs().max() > 0
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_energy_gradient_matches_finite_differences(family):
-    geometry = Wasserstein1(make_network(family))
+@pytest.mark.parametrize("case", CASES)
+def test_energy_gradient_matches_finite_differences(case):
+    geometry = build(case)
     points, step = draw(1, 5, 2).requires_grad_(), 1e-6 * draw(1, 5, 2, seed=1)
     (gradient,) = torch.autograd.grad(geometry.curve_energy(points).sum(), points)
     with torch.no_grad():
@@ -177,10 +289,9 @@ def test_energy_gradient_matches_finite_differences(family):
     assert abs(change.item() / (2 * gradient * step).sum().item() - 1) < 1e-3
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_single_precision_agrees_with_double(family):
-    double = Wasserstein1(make_network(family))
-    single = Wasserstein1(make_network(family, dtype=torch.float32))
+@pytest.mark.parametrize("case", CASES)
+def test_single_precision_agrees_with_double(case):
+    double, single = build(case), build(case, dtype=torch.float32)
     points, v = draw(2, 8, 2), draw(2, 8, 2, seed=1)
     for measure in ("segment_lengths", "curve_length", "curve_energy", "volume"):
         found = getattr(single, measure)(points.float())
@@ -198,6 +309,15 @@ def test_independent_wrappers_are_stripped():
     wrapped = Wasserstein1(lambda at: Independent(inner(at), 1))
     expected = Wasserstein1(inner).norm(z, z)
     torch.testing.assert_close(wrapped.norm(z, z), expected)
+
+
+@pytest.mark.parametrize("geometry", [Wasserstein1, Euclidean, FisherRao])
+def test_variables_that_share_their_memory(geometry):
+    shared = geometry(lambda z: Bernoulli(logits=z[..., :1].expand(*z.shape[:-1], 5)))
+    separate = geometry(lambda z: Bernoulli(logits=z[..., :1].repeat(1, 5)))
+    z, v = draw(1, 2).expand(3, 2), draw(3, 2, seed=1)
+    torch.testing.assert_close(shared.norm(z, v), separate.norm(z, v))
+    torch.testing.assert_close(shared.tensor(z, v), separate.tensor(z, v))
 
 
 def test_validation_of_new_distributions_is_restored():

@@ -6,11 +6,14 @@ from typing import Any
 # Names are imported when they are first used: torch takes seconds to import, and storage and
 # plotting do without it.
 _HOMES = {
+    "Adam": "solvers",
     "CubicSpline": "curves",
     "DiscretizedLogisticMixture": "likelihoods",
     "GaussNewton": "solvers",
     "Geodesics": "geodesics",
     "Geometry": "geometries",
+    "LBFGS": "solvers",
+    "NeighbourGraph": "graphs",
     "Report": "solvers",
     "StochMan": "stochman_adapter",
     "StochManManifold": "stochman_adapter",

@@ -1,15 +1,16 @@
 """Geodesics between latent points: the one call that most users need."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from latent_transport.curves import CubicSpline
 from latent_transport.geometries import Geometry
+from latent_transport.graphs import NeighbourGraph
 from latent_transport.solvers import GaussNewton, Report
 
 FINE_SEGMENTS = 256
@@ -109,10 +110,13 @@ def connecting_geodesics(
     solver: Solver | None = None,
     controls: int = 8,
     points: int = 32,
+    start: Literal["line"] | NeighbourGraph = "line",
 ) -> Geodesics:
     """Compute the geodesics between pairs of latent points, all at once, on their device.
 
-    Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line.
+    Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line, and
+    on request from the shortest path through a graph as well. A minimum is local: where the latent
+    space has holes, the start decides on which side of them the curve comes to lie.
 
     Parameters
     ----------
@@ -127,6 +131,9 @@ def connecting_geodesics(
     points : int, optional
         Points at which the energy is evaluated (at least 3). More are more faithful to the
         continuous energy, and cost in proportion.
+    start : "line" or NeighbourGraph, optional
+        With a graph, every pair is solved twice, from the straight line and from the graph's
+        shortest path, and the shorter of the two curves is kept.
 
     Returns
     -------
@@ -135,8 +142,8 @@ def connecting_geodesics(
     Raises
     ------
     ValueError
-        If the endpoints differ in shape, are not finite, or there are none; or if the decoder's
-        output is not finite there.
+        If the endpoints differ in shape, are not finite, or there are none; if the decoder's
+        output is not finite there; or if ``start`` is neither of the two.
     TypeError
         If the endpoints are no floating-point tensors, or the decoder's distribution is not
         supported.
@@ -155,6 +162,8 @@ def connecting_geodesics(
     z0, z1 = _check_endpoints(z0, z1)
     if points < 3:
         raise ValueError(f"points is {points}; a curve's energy needs at least 3")
+    if start != "line" and not isinstance(start, NeighbourGraph):
+        raise ValueError(f'start is {start!r}; expected "line" or a NeighbourGraph')
     with torch.no_grad():
         for name, z in (("z0", z0), ("z1", z1)):
             if not torch.isfinite(geometry.decode(z)[1]).all():
@@ -163,9 +172,34 @@ def connecting_geodesics(
                     "weights and the range of the endpoints"
                 )
     t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
+    solver = solver or GaussNewton()
     straight = CubicSpline.straight(z0, z1, controls)
-    curve, report = (solver or GaussNewton()).minimize(geometry, straight, t)
-    return Geodesics(geometry, z0, z1, curve, report)
+    if start == "line":
+        return Geodesics(geometry, z0, z1, *solver.minimize(geometry, straight, t))
+    around = CubicSpline.through(start.shortest_paths(z0, z1), controls)
+    twice = CubicSpline(
+        torch.cat((z0, z0)), torch.cat((z1, z1)), torch.cat((straight.controls, around.controls))
+    )
+    curve, report = solver.minimize(geometry, twice, t)
+    both = Geodesics(geometry, twice.start, twice.end, curve, report)
+    rows = torch.arange(len(z0), device=z0.device)
+    rows = rows + len(z0) * (both.length[len(z0) :] < both.length[: len(z0)])
+    return _select(both, rows)
+
+
+def _select(paths: Geodesics, rows: Tensor) -> Geodesics:
+    """Return the geodesics with the given numbers."""
+    each = {k: v[..., rows] for k, v in vars(paths.report).items() if isinstance(v, Tensor)}
+    report = replace(paths.report, **each)
+    whole = paths.curve
+    if isinstance(whole, CubicSpline):
+        curve = CubicSpline(whole.start[rows], whole.end[rows], whole.controls[rows])
+    else:
+
+        def curve(t: Tensor) -> Tensor:
+            return whole(t)[rows]
+
+    return Geodesics(paths.geometry, paths.start[rows], paths.end[rows], curve, report)
 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:

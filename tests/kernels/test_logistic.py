@@ -2,10 +2,10 @@
 
 import math
 
+import kernel_reference as reference
 import numpy as np
 import ot
 import pytest
-import reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import textwrap
 
+import kernel_reference as reference
 import numpy as np
 import ot
 import pytest
-import reference
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

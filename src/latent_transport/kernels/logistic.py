@@ -141,14 +141,14 @@ def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     value = inputs[0].new_empty(shape)
     partials = inputs[0].new_empty((4 if with_partials else 0, *shape))
     outputs = (value, *partials)
-    functions = (_evaluate, compile_kernel(_evaluate))
-    eager, compiled = (functools.partial(f, with_partials=with_partials) for f in functions)
+    eager = functools.partial(_evaluate, with_partials=with_partials)
     match resolve_backend(value, BREAK_EVEN):
         case "triton":
             from latent_transport.kernels import triton_logistic
 
-            triton_logistic.launch(inputs, outputs)
+            triton_logistic.launch(inputs, value, partials)
         case "compiled":
+            compiled = functools.partial(compile_kernel(_evaluate), with_partials=with_partials)
             map_equal_blocks(compiled, eager, inputs, outputs, BLOCK)
         case "eager" | "traced":
             map_blocks(eager, inputs, outputs, choose_size(value, BLOCK))

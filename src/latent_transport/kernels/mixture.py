@@ -180,18 +180,18 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     partials = inputs[0].new_empty((6 if with_partials else 0, *shape, components))
     outputs = (value, *partials)
     size = max(1, choose_size(value, BLOCK) // (2 * components * EDGES))
-    functions = (_evaluate, mixture_unrolled.evaluate, compile_kernel(mixture_unrolled.evaluate))
-    eager, unrolled, compiled = (
-        functools.partial(f, with_partials=with_partials) for f in functions
-    )
+    eager = functools.partial(_evaluate, with_partials=with_partials)
     match resolve_backend(value, BREAK_EVEN):
         case "triton":
             from latent_transport.kernels import triton_mixture
 
-            triton_mixture.launch(inputs, outputs)
+            triton_mixture.launch(inputs, value, partials)
         case "compiled":
+            unrolled = compile_kernel(mixture_unrolled.evaluate)
+            compiled = functools.partial(unrolled, with_partials=with_partials)
             map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "traced":
+            unrolled = functools.partial(mixture_unrolled.evaluate, with_partials=with_partials)
             map_blocks(unrolled, inputs, outputs, size)
         case "eager":
             map_blocks(eager, inputs, outputs, size)

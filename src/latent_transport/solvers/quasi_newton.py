@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -175,6 +176,11 @@ class GaussNewton(LBFGS):
         As for :class:`LBFGS`.
     refresh : int
         Steps for which a normal matrix serves.
+
+    Warns
+    -----
+    RuntimeWarning
+        If the decoder does not allow forward-mode differentiation; :class:`LBFGS` solves instead.
     """
 
     def __init__(
@@ -187,6 +193,23 @@ class GaussNewton(LBFGS):
     ) -> None:
         super().__init__(max_iterations=max_iterations, tolerance=tolerance, memory=memory)
         self.refresh = refresh
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[CubicSpline, Report]:
+        try:
+            geometry.decode_with_jacobian(spline.start[:1])
+        except (RuntimeError, NotImplementedError) as error:
+            reason = str(error).strip().splitlines()[0]
+            warnings.warn(
+                f"the decoder cannot be differentiated in forward mode ({reason}); solving by "
+                "L-BFGS instead of Gauss-Newton",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            fallback = LBFGS(tolerance=self.tolerance, memory=self.memory)
+            return fallback.minimize(geometry, spline, t)
+        return super().minimize(geometry, spline, t)
 
     def _numbers_a_point(self, p: Tensor, dims: int) -> int:
         return (4 * dims + 12) * p.numel()

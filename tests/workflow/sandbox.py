@@ -1,0 +1,55 @@
+"""Copies of the repository, and Snakemake in them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+# What git ignores, what it keeps for itself, and these tests.
+LEFT_OUT = shutil.ignore_patterns(
+    ".*", "__pycache__", "*.egg-info", "build", "dist", "results", "tests"
+)
+
+
+def copy_repository(target: Path) -> Path:
+    """Copy what the workflow runs from, so that no lock or result of the original is met."""
+    return shutil.copytree(ROOT, target, ignore=LEFT_OUT)
+
+
+def write_config(folder: Path, settings: dict) -> Path:
+    """Write settings to a file of their own in ``folder``."""
+    path = folder / f"settings{len(list(folder.glob('settings*.yaml')))}.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
+    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def plan(folder: Path, *arguments: str | Path) -> dict[str, int]:
+    """Return how many jobs of each rule a run would start; none is ``{}``."""
+    done = run_snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stdout
+    if "Nothing to be done" in done.stdout:
+        return {}
+    table = done.stdout.partition("Job stats:")[2].partition("\n\n")[0]
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    assert jobs.pop("total") == sum(jobs.values())
+    return jobs
