@@ -91,7 +91,7 @@ def test_fisher_rao_of_bernoullis_and_categoricals_is_an_angle():
         torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 1e-5])
+@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 3e-4, 1e-5])
 def test_fisher_rao_is_exact_for_any_step(step):
     """Two values are a Bernoulli variable; a normal of fixed mean has a logarithmic scale."""
     p, q = (torch.tensor([[x]], **DOUBLE) for x in (0.3, 0.3 + step))
@@ -148,6 +148,35 @@ def test_logistic_information_and_its_slopes_match_dense_sums(loc, scale):
     for transform in (torch.func.jacrev, torch.func.jacfwd):
         found = transform(lambda x: logistic_information(*x))(at)
         torch.testing.assert_close(found, slopes, rtol=1e-8, atol=1e-11)
+
+
+logistics = torch.tensor(
+    [[-3.0, 1.5], [0.4, 3.0], [127.3, 0.4], [128.0, 40.0], [254.0, 0.8], [262.0, 5.0]], **DOUBLE
+).mT[None]  # (1, 2, 6)
+
+
+def test_fisher_rao_of_close_logistics_is_the_quadratic_form_of_their_information():
+    family, _, _ = coordinates("logistic")
+    change = 1e-4 * draw(1, 2, 6)
+    found = family.fisher_rao_residuals(logistics + change, logistics - change).square().sum(-2)
+    by_loc, mixed, by_scale = torch.stack(
+        [dense_information(*x) / x[1] ** 2 for x in logistics[0].mT], -1
+    )
+    dloc, dscale = 2 * change[0]
+    expected = by_loc * dloc**2 + 2 * mixed * dloc * dscale + by_scale * dscale**2
+    torch.testing.assert_close(found[0], expected, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("name", ["normal", "bernoulli", "categorical", "logistic"])
+def test_slopes_of_residuals_match_finite_differences(name):
+    family, _, p = coordinates(name, 2)
+    ends = [logistics + draw(1, 2, 6) / 10, logistics] if name == "logistic" else [p[:1], p[1:]]
+    for residuals in (family.fisher_rao_residuals, family.wasserstein2_residuals):
+        if residuals == family.wasserstein2_residuals and name in ("bernoulli", "categorical"):
+            continue
+        inputs = [x.clone().requires_grad_() for x in ends]
+        assert torch.autograd.gradcheck(residuals, inputs, atol=1e-6, rtol=1e-5)
+    assert torch.autograd.gradcheck(family.mean, inputs[:1], atol=1e-5, rtol=1e-5)
 
 
 def test_logistic_information_of_a_smooth_interior_logistic():

@@ -313,8 +313,8 @@ def test_independent_wrappers_are_stripped():
 
 @pytest.mark.parametrize("geometry", [Wasserstein1, Euclidean, FisherRao])
 def test_variables_that_share_their_memory(geometry):
-    shared = geometry(lambda z: Bernoulli(logits=z[..., :1].expand(*z.shape[:-1], 5)))
-    separate = geometry(lambda z: Bernoulli(logits=z[..., :1].repeat(1, 5)))
+    shared = geometry(lambda z: Bernoulli(z[..., :1].sigmoid().expand(*z.shape[:-1], 5)))
+    separate = geometry(lambda z: Bernoulli(z[..., :1].sigmoid().repeat(1, 5)))
     z, v = draw(1, 2).expand(3, 2), draw(3, 2, seed=1)
     torch.testing.assert_close(shared.norm(z, v), separate.norm(z, v))
     torch.testing.assert_close(shared.tensor(z, v), separate.tensor(z, v))

@@ -117,6 +117,15 @@ def test_repeated_codes_and_identical_endpoints():
     assert torch.equal(paths[:, -1], graph.codes[[0, 1, 79]])
 
 
+def test_ends_are_met_where_the_decoder_is_constant():
+    graph = NeighbourGraph(Wasserstein1(lambda z: Normal(0 * z, 1.0)), draw(20, 2))
+    z0, z1 = draw(3, 2, seed=1), draw(3, 2, seed=2)
+    paths = graph.shortest_paths(z0, z1)
+    assert torch.isfinite(paths).all()
+    assert torch.equal(paths[:, 0], z0)
+    assert torch.equal(paths[:, -1], z1)
+
+
 def test_unconnected_pairs_get_the_straight_line_and_a_warning():
     clusters = torch.cat((0.1 * draw(15, 2), 0.1 * draw(15, 2, seed=1) + 10))
     graph = NeighbourGraph(FLAT, clusters, neighbours=3)

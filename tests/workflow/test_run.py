@@ -401,13 +401,14 @@ def test_mixtures_of_logistics(repository):
         target,
         models__digit__architecture__components=5,
         models__digit__schedule__epochs=1,
-        geodesics__pairs__digit={"random": 1, "far": 1},
+        geodesics__pairs__digit={"random": 0, "far": 1},
+        figures__curves=1,
         geodesics__controls=2,
         geodesics__points=6,
         geodesics__chunks=1,
     )
     table = load_geodesics(repository)
-    assert table["kind"].tolist() == ["random", "far"]
+    assert table["kind"].tolist() == ["far"]
     assert list(table.columns) == GEODESICS
     assert (table["length"] <= np.sqrt(table["energy"]) * (1 + 1e-6)).all()
     assert (table["energy"] <= table["line_energy"] * (1 + 1e-3)).all()
