@@ -180,7 +180,7 @@ def test_a_batch_gives_what_single_pairs_give(family):
 @pytest.mark.parametrize(("dims", "pairs"), [(1, 1), (1, 3), (2, 1), (5, 1), (5, 3)])
 @pytest.mark.parametrize("family", ["logistic", "mixture"])
 def test_any_number_of_pairs_and_dimensions(family, dims, pairs):
-    geometry = Wasserstein1(make_network(family, dims=dims))
+    geometry = Wasserstein1(make_network(family, dims=dims, variables=3))
     z0, z1 = draw(pairs, dims), draw(pairs, dims, seed=1)
     paths = connecting_geodesics(geometry, z0, z1)
     assert paths(T).shape == (pairs, 65, dims)
@@ -193,7 +193,9 @@ def test_single_precision_agrees_with_double():
     for family in ("logistic", "mixture"):
         lengths = [
             connecting_geodesics(
-                Wasserstein1(make_network(family, dtype=dtype)), z0.to(dtype), z1.to(dtype)
+                Wasserstein1(make_network(family, variables=3, dtype=dtype)),
+                z0.to(dtype),
+                z1.to(dtype),
             ).length.double()
             for dtype in (torch.float32, torch.float64)
         ]

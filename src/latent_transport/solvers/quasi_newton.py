@@ -31,8 +31,8 @@ class LBFGS:
     max_iterations : int
         Largest number of evaluations of a curve's energy and gradient.
     tolerance : float
-        A curve has converged when two steps in a row lower its energy by less than this fraction,
-        as predicted.
+        A curve has converged when two steps in a row promise to lower its energy by less than this
+        fraction, and do not lower it by more.
     memory : int
         Bytes that the largest temporaries may take; decides how many curves are solved at once.
     """
@@ -128,9 +128,10 @@ class LBFGS:
             won, refused = active[accepted], active[~accepted]
             memory.remember(won, trial[accepted] - x[won], slope[accepted] - gradient[won])
             x[won], energy[won], gradient[won] = trial[accepted], after[accepted], slope[accepted]
+            # A refused step that promised next to nothing tells of rounding, or of a kink of W1.
             small = predicted[active] <= self.tolerance * before  # (b,)
-            little = accepted & (before - after <= self.tolerance * before)  # (b,)
-            idle[active] = torch.where(little & small, idle[active] + 1, 0)
+            great = accepted & (before - after > self.tolerance * before)  # (b,)
+            idle[active] = torch.where(small & ~great, idle[active] + 1, 0)
             failures[won] = 0
             rate[won] = 0
             age[won] += 1
@@ -142,7 +143,7 @@ class LBFGS:
             age[failed], rate[failed] = _STALE, 0
             failures[failed] += 1
             history.append(energy.clone())
-            # Twice in a row means that even fresh curvature shows no way down: a kink of W1.
+            # Twice in a row means that even fresh curvature shows no way down.
             stuck = failures[active] == 2  # (b,)
             converged[active] = (idle[active] == 2) | (stuck & small)
             active = active[~(converged[active] | stuck)]
