@@ -15,7 +15,7 @@ quick: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
 test: .venv/installed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
 lint: .venv/installed

@@ -60,12 +60,19 @@ class Encoder(nn.Module):
         super().__init__()
         a = architecture
         self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
-        self.dropout = nn.Dropout(a.input_dropout)
+        self.input_dropout = a.input_dropout
 
-    def forward(self, images: Tensor) -> Independent:
-        """Return q(z|x), a Normal with diagonal covariance on R^d."""
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Independent:
+        """Return q(z|x), a Normal with diagonal covariance on R^d.
+
+        In training, the generator draws the pixels that are hidden.
+        """
         scaled = images.to(self.net[0].weight.dtype) / HALF_RANGE - 1  # (..., D)
-        loc, log_scale = self.net(self.dropout(scaled)).chunk(2, dim=-1)  # (..., d) each
+        if self.training and self.input_dropout:
+            # Not nn.Dropout, which would draw from the global generator.
+            kept = torch.rand(scaled.shape, generator=generator, device=scaled.device)  # (..., D)
+            scaled = scaled * (kept >= self.input_dropout) / (1 - self.input_dropout)
+        loc, log_scale = self.net(scaled).chunk(2, dim=-1)  # (..., d) each
         return Independent(Normal(loc, log_scale.clamp(-8, 8).exp(), validate_args=False), 1)
 
 
@@ -122,14 +129,14 @@ class VAE(nn.Module):
         images : Tensor, shape (n, D)
             Grey levels 0..255.
         generator : torch.Generator, optional
-            Source of the sample.
+            Source of the sample and, in training, of the encoder's dropout.
 
         Returns
         -------
         tuple of Tensor, each (n,)
             log p(x|z) and KL, in nats.
         """
-        posterior = self.encoder(images)
+        posterior = self.encoder(images, generator)
         loc, scale = posterior.base_dist.loc, posterior.base_dist.scale  # (n, d)
         noise = torch.randn(
             loc.shape, generator=generator, dtype=loc.dtype, device=loc.device
@@ -171,11 +178,23 @@ def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
             f"{path} holds no model: its metadata lack 'architecture' (found "
             f"{', '.join(metadata) or 'none'}); give a file that save_vae wrote"
         )
-    fields = json.loads(metadata["architecture"])
-    architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
+    try:
+        fields = json.loads(metadata["architecture"])
+        architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} holds the architecture {metadata['architecture']}, which is not a VAE's "
+            f"({error}): delete it and run the workflow again"
+        ) from error
     with torch.device("meta"):
         vae = VAE(architecture)
     weights = load_arrays(path, *vae.state_dict())
+    for name, expected in vae.state_dict().items():
+        if weights[name].shape != expected.shape:
+            raise DataError(
+                f"{path} has {name} of shape {weights[name].shape}; its architecture expects "
+                f"{tuple(expected.shape)}: delete it and run the workflow again"
+            )
     vae.load_state_dict(
         {k: torch.from_numpy(v).to(device) for k, v in weights.items()}, assign=True
     )

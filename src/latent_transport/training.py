@@ -37,7 +37,8 @@ class Schedule:
 
 @dataclass
 class History:
-    """One row an epoch: losses in bits per dimension, KL in nats, seconds since the start."""
+    """One row an epoch: losses in bits per dimension, KL in nats, the learning rate of its last
+    step, seconds since the start."""
 
     rows: list[dict[str, float]] = field(default_factory=list)
 
@@ -127,7 +128,7 @@ def train_vae(
     schedule : Schedule
         Epochs, batch size, learning rate and patience.
     seed : int
-        Seeds initial weights, order of the images and latent samples.
+        Seeds initial weights, order of the images, hidden pixels and latent samples.
     progress : str, optional
         Title of a progress bar; none is shown without.
 
@@ -139,16 +140,16 @@ def train_vae(
     Raises
     ------
     NonFiniteLossError
-        If a batch's loss is not finite; names the epoch and the batch.
+        If a batch's or the validation loss is not finite; names the epoch and the batch.
     ValueError
-        If there are no training or no validation images.
+        If there are no training or no validation images, or of another size than the model's.
     """
+    device, dims = train_images.device, architecture.data_dim
     for name, images in (("training", train_images), ("validation", validation_images)):
-        if images.ndim != 2 or 0 in images.shape:
+        if images.ndim != 2 or images.shape[1] != dims or len(images) == 0:
             raise ValueError(
-                f"{name} images have shape {tuple(images.shape)}; expected (n, D), n > 0"
+                f"{name} images have shape {tuple(images.shape)}; expected (n, {dims}), n > 0"
             )
-    device, dims = train_images.device, train_images.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vae = VAE(architecture).to(device)
@@ -161,6 +162,11 @@ def train_vae(
         total_steps=schedule.epochs * steps,
         pct_start=0.1,
         cycle_momentum=False,
+    )
+    advice = (
+        f"check that the images are finite, lower the learning rate (now "
+        f"{schedule.learning_rate:g}), or raise the decoder's least scale (now "
+        f"{architecture.min_scale:g} grey levels)"
     )
     history, best_weights, start = History(), None, time.perf_counter()
     bar = tqdm(range(1, schedule.epochs + 1), desc=progress, disable=progress is None, unit="epoch")
@@ -175,13 +181,13 @@ def train_vae(
             if not torch.isfinite(loss):
                 raise NonFiniteLossError(
                     f"the loss became {loss.item()} in epoch {epoch}, batch {number} of {steps}; "
-                    f"lower the learning rate (now {schedule.learning_rate:g}) or raise the "
-                    f"decoder's least scale (now {architecture.min_scale:g} grey levels)"
+                    + advice
                 )
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
             optimizer.step()
+            learning_rate = optimizer.param_groups[0]["lr"]
             rate.step()
             total += loss.detach() * batch.shape[0]
         vae.eval()
@@ -191,13 +197,17 @@ def train_vae(
             # The same latent noise each epoch, so that epochs are compared fairly.
             generator=torch.Generator(device=device).manual_seed(seed),
         )
+        if not math.isfinite(validation["loss"]):
+            raise NonFiniteLossError(
+                f"the validation loss became {validation['loss']} in epoch {epoch}; {advice}"
+            )
         row = {
             "epoch": epoch,
             "train_loss": total.item() / train_images.shape[0] / math.log(2),
             "validation_loss": validation["loss"],
             "validation_reconstruction": validation["reconstruction"],
             "validation_kl": validation["kl"],
-            "learning_rate": optimizer.param_groups[0]["lr"],
+            "learning_rate": learning_rate,
             "seconds": time.perf_counter() - start,
         }
         history.rows.append(row)

@@ -5,10 +5,35 @@ from functools import cache
 from pathlib import Path
 
 import grimp
+import yaml
+from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
 
-ROOT = Path(workflow.basedir)
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 ENVIRONMENT = str(ROOT / "environment.yml")
+
+
+def check_schema(path):
+    """Stop with a line about each config key that does not fit the schema.
+
+    Snakemake's own ``validate`` stops at the first, and prints the part of the schema around it,
+    all of it for an unknown key at the top.
+    """
+    schema = yaml.safe_load((ROOT / path).read_text())
+    lines = []
+    for error in Draft202012Validator(schema).iter_errors(config):
+        keys = list(map(str, error.absolute_path))
+        if error.validator == "additionalProperties":
+            unknown = [name for name in error.instance if name not in error.schema["properties"]]
+            known = ", ".join(error.schema["properties"])
+            lines += [f"{'.'.join([*keys, name])}: unknown; expected {known}" for name in unknown]
+        else:
+            lines.append(f"{'.'.join(keys)}: {error.message}")
+    if lines:
+        raise WorkflowError("\n".join(f"config key {line}" for line in sorted(lines)))
+
+
+check_schema("workflow/schemas/config.schema.yaml")
 
 
 def require(condition, key, expected):

@@ -10,7 +10,7 @@ from latent_transport.storage import DataError
 def run(main: Callable[[], None]) -> None:
     """Run ``main`` with its log on stderr, times included.
 
-    An error that the user can mend (data or options that do not fit, a file that cannot be read
+    An error that the user can mend (data or options that do not fit, a loss that diverges, a file that cannot be read
     or written) is printed as ``error: ...`` without a traceback, and the exit status is 1. Any
     other exception is a defect of ours and keeps its traceback.
     """
@@ -21,5 +21,5 @@ def run(main: Callable[[], None]) -> None:
     )
     try:
         main()
-    except (DataError, OSError) as error:
+    except (ArithmeticError, DataError, OSError) as error:
         sys.exit(f"error: {error}")
