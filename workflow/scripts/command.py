@@ -10,9 +10,9 @@ from latent_transport.storage import DataError
 def run(main: Callable[[], None]) -> None:
     """Run ``main`` with its log on stderr, times included.
 
-    An error that the user can mend (data or options that do not fit, a loss that diverges, a file that cannot be read
-    or written) is printed as ``error: ...`` without a traceback, and the exit status is 1. Any
-    other exception is a defect of ours and keeps its traceback.
+    An error that the user can mend (data or options that do not fit, a loss that diverges, a file
+    that cannot be read or written) is printed as ``error: ...`` without a traceback, and the exit
+    status is 1. Any other exception is a defect of ours and keeps its traceback.
     """
     logging.basicConfig(
         stream=sys.stderr,
