@@ -5,7 +5,7 @@ CORES ?= all
 CONFIG ?= config/paper.yaml
 BIN := .venv/bin
 
-.PHONY: figures quick test lint clean
+.PHONY: figures quick benchmark test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -13,6 +13,9 @@ figures: .venv/installed
 
 quick: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+
+benchmark: .venv/installed
+	$(BIN)/snakemake benchmark --cores $(CORES) --configfile $(CONFIG)
 
 test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile

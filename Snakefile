@@ -11,6 +11,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/geodesics.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/benchmark.smk"
 
 
 localrules:
@@ -19,6 +20,7 @@ localrules:
     models,
     geodesics,
     figures,
+    benchmark,
 
 
 rule data:
@@ -41,6 +43,12 @@ rule figures:
     input:
         FIGURES,
         PUBLISHED,
+
+
+rule benchmark:
+    input:
+        rules.benchmark_wasserstein1.output,
+        expand(rules.benchmark_solvers.output, model=[DIGIT_MODELS[0], MODELS[-1]]),
 
 
 rule all:

@@ -54,17 +54,21 @@ class _Kernel(torch.autograd.Function):
     def setup_context(ctx, inputs, output):
         value, partials = output
         ctx.events = partials.ndim - 1 - value.ndim
+        ctx.set_materialize_grads(False)  # the partials have no gradient; zeros would cost as much
         ctx.save_for_backward(partials)
         ctx.save_for_forward(partials)
 
     @staticmethod
     def backward(ctx, grad, _):
         (partials,) = ctx.saved_tensors
+        if grad is None:
+            return None, None, *(None for _ in partials)
         if _is_tracked((partials,)):
             partials = _Once.apply(partials)
         for _ in range(ctx.events):
             grad = grad.unsqueeze(-1)
-        return None, None, *(grad * partials)
+        # One tensor each, so that a leaf can keep its own instead of copying it.
+        return None, None, *(grad * partial for partial in partials)
 
     @staticmethod
     def jvp(ctx, _evaluate, _with_partials, *tangents):

@@ -5,12 +5,19 @@ import contextvars
 import functools
 import importlib.util
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
 VARIABLE = "LATENT_TRANSPORT_BACKEND"
 BACKENDS = ("auto", "eager", "compiled", "triton")
+
+_FUSE_ALL = {
+    "max_fusion_size": 256,
+    "cpp.max_horizontal_fusion_size": 256,
+    "realize_opcount_threshold": 100_000,
+    "realize_reads_threshold": 100_000,
+}
 
 _choice: contextvars.ContextVar[tuple[str, int] | None] = contextvars.ContextVar(
     "latent_transport_backend", default=None
@@ -80,9 +87,16 @@ def resolve_backend(tensor: torch.Tensor, break_even: int) -> str:
 
 
 @functools.cache
-def compile_kernel(function):
-    """The compiled function; always call it with blocks of one shape, it is built for each."""
-    return torch.compile(function, dynamic=False)
+def compile_kernel(function: Callable, *, fuse_all: bool = False) -> Callable:
+    """The compiled function; always call it with blocks of one shape, it is built for each.
+
+    ``fuse_all`` lifts the limits beyond which the compiler writes intermediate results to memory.
+    It pays for long loops over the edges, and costs compilation time elsewhere.
+    """
+    known = torch._inductor.list_options() if fuse_all else ()
+    return torch.compile(
+        function, dynamic=False, options={k: v for k, v in _FUSE_ALL.items() if k in known} or None
+    )
 
 
 def _check(name: str, source: str) -> str:

@@ -42,7 +42,7 @@ DIRECT_EDGES = 4  # edges summed before Euler-Maclaurin takes over
 STAIRCASE_EDGES = 6  # edges on either side that make up the offset of a steep logistic
 STEEP = 0.33  # below this scale the offset is a sum over edges, above it a Fourier series
 BLOCK = 1 << 14  # pairs a block, so that the (2, 3, ...) temporaries stay in cache
-BREAK_EVEN = 100_000_000  # pairs after which a cold compilation has paid for itself
+BREAK_EVEN = 150_000_000  # pairs after which a cold compilation has paid for itself
 
 
 def logistic_wasserstein1(loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor) -> Tensor:
@@ -141,6 +141,7 @@ def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     value = inputs[0].new_empty(shape)
     partials = inputs[0].new_empty((4 if with_partials else 0, *shape))
     outputs = (value, *partials)
+    size = choose_size(value, BLOCK)
     eager = functools.partial(_evaluate, with_partials=with_partials)
     match resolve_backend(value, BREAK_EVEN):
         case "triton":
@@ -149,9 +150,9 @@ def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
             triton_logistic.launch(inputs, value, partials)
         case "compiled":
             compiled = functools.partial(compile_kernel(_evaluate), with_partials=with_partials)
-            map_equal_blocks(compiled, eager, inputs, outputs, BLOCK)
+            map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "eager" | "traced":
-            map_blocks(eager, inputs, outputs, choose_size(value, BLOCK))
+            map_blocks(eager, inputs, outputs, size)
     return value, partials
 
 

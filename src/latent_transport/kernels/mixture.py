@@ -187,7 +187,7 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
 
             triton_mixture.launch(inputs, value, partials)
         case "compiled":
-            unrolled = compile_kernel(mixture_unrolled.evaluate)
+            unrolled = compile_kernel(mixture_unrolled.evaluate, fuse_all=True)
             compiled = functools.partial(unrolled, with_partials=with_partials)
             map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "traced":
@@ -230,11 +230,11 @@ def _evaluate(
 
     torch.mul(cdf[0], survival[1], out=moved).addcmul_(cdf[1], survival[0])
     slope, shift = subtract_arguments(loc, scale, rate)  # (..., K)
-    torch.sub(edges, loc.mean(0)[..., None], out=change)
-    change.mul_(0.5 * slope[..., None]).add_(0.5 * shift[..., None]).tanh_()
+    torch.sub(edges, loc.mean(0)[..., None], out=term)
+    torch.addcmul(0.5 * shift[..., None], term, 0.5 * slope[..., None], out=change).tanh_()
     moved.mul_(change).mul_(weights[1, ..., None])
-    change = subtract_weights(logits_p - logits_q, weights)  # (..., K)
-    torch.mul(cdf[0], change[..., None], out=term)
+    reweight = subtract_weights(logits_p - logits_q, weights)  # (..., K)
+    torch.mul(cdf[0], reweight[..., None], out=term)
     difference = moved.sum(-2).mul_(side).add_(term.sum(-2))  # (..., 255)
     value = difference.abs().sum(-1)  # (...)
     if not with_partials:

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from latent_transport.kernels.mixture_terms import prepare, subtract_arguments, subtract_weights
 
+# tanh(x)/x - 1 in powers of x^2 for |x| < 1/2; relative error of tanh below 1e-9
+TANH = (-0.33333324, 0.13332902, -0.05389342, 0.02127471, -0.00661343)
+
 
 def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: bool):
     """Value ``(...)``, and if asked for its six partials ``(..., K)``."""
@@ -29,7 +32,7 @@ def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: 
             components.append(_Component(loc[i, ..., j], rate[i, ..., j], edges, side))
         p, q = (components[j] for components in sides)
         half_dz = (edges - _column(centre, j)) * _column(slope, j) + _column(shift, j)
-        moved = (p.cdf * q.survival + q.cdf * p.survival) * half_dz.tanh() * side
+        moved = _subtract_cdfs(p, q, half_dz, side)
         difference += moved * _column(weights[1], j) + p.cdf * _column(reweight, j)
     value = difference.abs().sum(-1)
     if not with_partials:
@@ -59,6 +62,17 @@ class _Component:
         below = self.z * side > 0
         self.cdf = torch.where(below, large, small)
         self.survival = torch.where(below, small, large)
+
+
+def _subtract_cdfs(p: _Component, q: _Component, half_dz: Tensor, side: Tensor) -> Tensor:
+    """p.cdf - q.cdf: as it stands where they are far apart, by tanh((z_p - z_q)/2) where close."""
+    y = half_dz * half_dz
+    series = torch.zeros_like(y)
+    for coefficient in reversed(TANH):
+        series = (series + coefficient) * y
+    tanh = half_dz * (1.0 + series)
+    close = (p.cdf * q.survival + q.cdf * p.survival) * tanh * side
+    return torch.where(y < 0.25, close, p.cdf - q.cdf)
 
 
 def _column(x: Tensor, j: int) -> Tensor:

@@ -17,17 +17,23 @@ def atanh(z):
 
 
 @triton.jit
-def tanh(x):
-    """tanh(x); relative error below 1e-7."""
+def tanh_near(x):
+    """tanh(x) for |x| <= 1/2; relative error below 1e-9."""
     y = x * x
     p = -0.00661343
     p = p * y + 0.02127471
     p = p * y - 0.05389342
     p = p * y + 0.13332902
     p = p * y - 0.33333324
+    return x + x * y * p
+
+
+@triton.jit
+def tanh(x):
+    """tanh(x); relative error below 1e-7."""
     e = tl.exp(-2.0 * tl.abs(x))
     far = (1.0 - e) / (1.0 + e)
-    return tl.where(y < 0.25, x + x * y * p, tl.where(x < 0.0, -far, far))
+    return tl.where(tl.abs(x) < 0.5, tanh_near(x), tl.where(x < 0.0, -far, far))
 
 
 @triton.jit

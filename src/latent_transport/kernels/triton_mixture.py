@@ -13,7 +13,7 @@ from torch import Tensor
 
 from latent_transport.kernels import logistic
 from latent_transport.kernels.mixture_terms import EDGES as EDGE_COUNT
-from latent_transport.kernels.triton_math import tanh
+from latent_transport.kernels.triton_math import tanh_near
 
 MIN_SCALE = tl.constexpr(logistic.MIN_SCALE)
 LIMIT = tl.constexpr(logistic.LIMIT)
@@ -74,17 +74,18 @@ def evaluate(
     for k in range(EDGES):
         edge = k + 0.5
         below = edge < centre
+        side = tl.where(below, 1.0, -1.0)
         cdf_p, cdf_q, density_p, density_q = (), (), (), ()
-        moved, reweighted = 0.0 * centre, 0.0 * centre
+        difference = 0.0 * centre
         for j in tl.static_range(K):
             c_p, s_p, d_p = _evaluate_sigmoids((edge - loc_p[j]) * rate_p[j], below)
             c_q, s_q, d_q = _evaluate_sigmoids((edge - loc_q[j]) * rate_q[j], below)
             half_dz = (edge - 0.5 * (loc_p[j] + loc_q[j])) * slope[j] + shift[j]
-            moved += weight_q[j] * (c_p * s_q + c_q * s_p) * tanh(half_dz)
-            reweighted += reweight[j] * c_p
+            close = (c_p * s_q + c_q * s_p) * side * tanh_near(half_dz)
+            difference += weight_q[j] * tl.where(tl.abs(half_dz) < 0.5, close, c_p - c_q)
+            difference += reweight[j] * c_p
             cdf_p, cdf_q = cdf_p + (c_p,), cdf_q + (c_q,)
             density_p, density_q = density_p + (d_p,), density_q + (d_q,)
-        difference = tl.where(below, moved, -moved) + reweighted
         # Kahan's sum: 254 roundings in a row would show.
         term = tl.abs(difference) - excess
         total = value + term
@@ -92,7 +93,7 @@ def evaluate(
         value = total
         if WITH_PARTIALS:
             sign = tl.where(difference > 0.0, 1.0, tl.where(difference < 0.0, -1.0, 0.0))
-            signed = tl.where(below, sign, -sign)
+            signed = sign * side
             area_p = _add_products(area_p, cdf_p, sign, K)
             area_q = _add_products(area_q, cdf_q, sign, K)
             mass_p = _add_products(mass_p, density_p, signed, K)
@@ -173,7 +174,7 @@ def _subtract_weights(p_pointer, q_pointer, weight_p, weight_q, first, inside, K
     for j in tl.static_range(K):
         d = change[j] - mean
         widest = tl.maximum(widest, tl.abs(d))
-        t = tanh(0.5 * tl.minimum(tl.maximum(d, -1.0), 1.0))
+        t = tanh_near(0.5 * tl.minimum(tl.maximum(d, -1.0), 1.0))
         g = 2.0 * t / (1.0 - t)  # exp(d) - 1
         growth = growth + (g,)
         mean_growth += weight_q[j] * g
