@@ -19,10 +19,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output-geodesics", required=True)
     arguments = parser.parse_args(argv)
     save_table(pd.concat(map(load_table, arguments.evaluations)), arguments.output_models)
+    tables = dict(zip(arguments.names, map(load_table, arguments.geodesics), strict=True))
+    planes = [table for name, table in tables.items() if name.startswith("digit")]
     rows = [
         {"model": name, "kind": kind, **summarise_geodesics(part)}
-        for name, path in zip(arguments.names, arguments.geodesics, strict=True)
-        for kind, part in load_table(path).groupby("kind", sort=False)
+        for name, table in {**tables, "all planes": pd.concat(planes)}.items()
+        for kind, part in table.groupby("kind", sort=False)
     ]
     save_table(pd.DataFrame(rows), arguments.output_geodesics)
 
