@@ -251,6 +251,8 @@ def test_tables(results):
         ("digit1", "far", 1),
         ("all", "random", 2),
         ("all", "far", 1),
+        ("all planes", "random", 2),
+        ("all planes", "far", 1),
     ]
 
 
