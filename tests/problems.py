@@ -113,6 +113,24 @@ PROBLEMS = {
 }
 
 
+def make_wall(height: float = 3.0) -> Callable[[Tensor], Distribution]:
+    """A flat plane with a wall on the axis x = 0, which ends at y = 1."""
+
+    def decoder(z: Tensor) -> Distribution:
+        x, y = z.unbind(-1)
+        wall = height * torch.exp(-((x / 0.3) ** 2)) * torch.sigmoid((1 - y) / 0.05)
+        return Normal(torch.stack((x, y, wall), -1), 1.0)
+
+    return decoder
+
+
+def scatter_around_wall(count: int = 400) -> Tensor:
+    """Codes on both sides of the wall and beyond its end, none on it."""
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.rand(2 * count, 2, generator=generator, **DOUBLE) * 4 - 2
+    return codes[(codes[:, 0].abs() > 0.7) | (codes[:, 1] > 1.2)][:count]
+
+
 def make_network(
     family: str, *, dims: int = 2, variables: int = 6, seed: int = 0, **like
 ) -> Callable[[Tensor], Distribution]:

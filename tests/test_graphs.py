@@ -13,7 +13,7 @@ from torch.distributions import Normal
 from latent_transport.geodesics import connecting_geodesics
 from latent_transport.geometries import Wasserstein1
 from latent_transport.graphs import NeighbourGraph
-from tests.problems import DOUBLE, make_network
+from tests.problems import DOUBLE, make_network, make_wall, scatter_around_wall
 
 FLAT = Wasserstein1(lambda z: Normal(z, 1.0))
 T = torch.linspace(0, 1, 65, **DOUBLE)
@@ -21,24 +21,6 @@ T = torch.linspace(0, 1, 65, **DOUBLE)
 
 def draw(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **DOUBLE)
-
-
-def make_wall(height=3.0):
-    """A flat plane with a wall on the axis x = 0, which ends at y = 1."""
-
-    def decoder(z):
-        x, y = z.unbind(-1)
-        wall = height * torch.exp(-((x / 0.3) ** 2)) * torch.sigmoid((1 - y) / 0.05)
-        return Normal(torch.stack((x, y, wall), -1), 1.0)
-
-    return Wasserstein1(decoder)
-
-
-def scatter_around_wall(count=400):
-    """Codes on both sides of the wall and beyond its end, none on it."""
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.rand(2 * count, 2, generator=generator, **DOUBLE) * 4 - 2
-    return codes[(codes[:, 0].abs() > 0.7) | (codes[:, 1] > 1.2)][:count]
 
 
 def make_ring(count=60):
@@ -144,7 +126,7 @@ def test_unconnected_pairs_get_the_straight_line_and_a_warning():
 
 
 def test_graph_start_finds_the_way_around_a_wall():
-    geometry = make_wall()
+    geometry = Wasserstein1(make_wall())
     graph = NeighbourGraph(geometry, scatter_around_wall())
     # The last pair lies on one side, where the straight line is best.
     z0 = torch.tensor([[-1.0, 0.0], [-1.0, 0.5], [-1.0, -1.0]], **DOUBLE)
@@ -173,7 +155,7 @@ def test_graph_start_works_with_curves_of_any_solver():
     pytest.importorskip("stochman")
     from latent_transport.stochman_adapter import StochMan
 
-    geometry = make_wall()
+    geometry = Wasserstein1(make_wall())
     graph = NeighbourGraph(geometry, scatter_around_wall())
     z0, z1 = torch.tensor([[-1.0, 0.0]], **DOUBLE), torch.tensor([[1.0, 0.0]], **DOUBLE)
     solver = StochMan(max_iterations=3)

@@ -1,5 +1,6 @@
 """Geodesics between latent points: the one call that most users need."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,9 +12,12 @@ from torch import Tensor
 from latent_transport.curves import CubicSpline
 from latent_transport.geometries import Geometry
 from latent_transport.graphs import NeighbourGraph
+from latent_transport.kernels.dispatch import anticipate
 from latent_transport.solvers import GaussNewton, Report
 
 FINE_SEGMENTS = 256
+EVALUATIONS = 10  # of a curve's energy that a solve needs at least
+BULGE = 0.5  # of random starts, in distances of the ends
 MEASURING_MEMORY = 2**28
 
 Curve = Callable[[Tensor], Tensor]
@@ -43,6 +47,9 @@ class Geodesics:
         The curves: (T,) to (B, T, d).
     report : Report
         What the solver did.
+    origin : Tensor of int64, shape (B,)
+        Number of the start that the curve comes from: 0 for the straight line, 1 for the graph's
+        shortest path if there is a graph, the random ones behind.
     """
 
     geometry: Geometry
@@ -50,6 +57,7 @@ class Geodesics:
     end: Tensor
     curve: Curve
     report: Report
+    origin: Tensor
 
     def __call__(self, t: Tensor) -> Tensor:
         """Points on the curves at parameters ``t`` (T,): shape (B, T, d)."""
@@ -111,12 +119,15 @@ def connecting_geodesics(
     controls: int = 8,
     points: int = 32,
     start: Literal["line"] | NeighbourGraph = "line",
+    restarts: int = 0,
+    generator: torch.Generator | None = None,
 ) -> Geodesics:
     """Compute the geodesics between pairs of latent points, all at once, on their device.
 
     Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line, and
-    on request from the shortest path through a graph as well. A minimum is local: where the latent
-    space has holes, the start decides on which side of them the curve comes to lie.
+    on request from the shortest path through a graph and from random bends as well. A minimum is
+    local: where the latent space has holes, the start decides on which side of them the curve comes
+    to lie.
 
     Parameters
     ----------
@@ -132,8 +143,15 @@ def connecting_geodesics(
         Points at which the energy is evaluated (at least 3). More are more faithful to the
         continuous energy, and cost in proportion.
     start : "line" or NeighbourGraph, optional
-        With a graph, every pair is solved twice, from the straight line and from the graph's
-        shortest path, and the shorter of the two curves is kept.
+        With a graph, every pair is solved from the graph's shortest path too, and the shortest of
+        its curves is kept.
+    restarts : int, optional
+        Further starts of each pair: the straight line, bent at random by about half the distance
+        of the ends. Time and memory grow in proportion.
+    generator : torch.Generator, optional
+        Source of the bends, on the CPU. By default they are the same in every call; in either case
+        they are the same for every pair, up to the distance of its ends, so that a curve does not
+        depend on its companions.
 
     Returns
     -------
@@ -143,7 +161,7 @@ def connecting_geodesics(
     ------
     ValueError
         If the endpoints differ in shape, are not finite, or there are none; if the decoder's
-        output is not finite there; or if ``start`` is neither of the two.
+        output is not finite there; if ``start`` is neither of the two, or ``restarts`` negative.
     TypeError
         If the endpoints are no floating-point tensors, or the decoder's distribution is not
         supported.
@@ -164,27 +182,47 @@ def connecting_geodesics(
         raise ValueError(f"points is {points}; a curve's energy needs at least 3")
     if start != "line" and not isinstance(start, NeighbourGraph):
         raise ValueError(f'start is {start!r}; expected "line" or a NeighbourGraph')
+    if restarts < 0:
+        raise ValueError(
+            f"restarts is {restarts}; expected the number of further starts, 0 or more"
+        )
     with torch.no_grad():
         for name, z in (("z0", z0), ("z1", z1)):
-            if not torch.isfinite(geometry.decode(z)[1]).all():
+            _, p = geometry.decode(z)  # (B, C, D)
+            if not torch.isfinite(p).all():
                 raise ValueError(
                     f"the decoder's parameters at {name} are not finite; check the decoder's "
                     "weights and the range of the endpoints"
                 )
-    t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
-    solver = solver or GaussNewton()
     straight = CubicSpline.straight(z0, z1, controls)
-    if start == "line":
-        return Geodesics(geometry, z0, z1, *solver.minimize(geometry, straight, t))
-    around = CubicSpline.through(start.shortest_paths(z0, z1), controls)
-    twice = CubicSpline(
-        torch.cat((z0, z0)), torch.cat((z1, z1)), torch.cat((straight.controls, around.controls))
-    )
-    curve, report = solver.minimize(geometry, twice, t)
-    both = Geodesics(geometry, twice.start, twice.end, curve, report)
+    starts = [straight.controls]  # (B, P, d) each
+    if start != "line":
+        starts.append(CubicSpline.through(start.shortest_paths(z0, z1), controls).controls)
+    starts += _bend(straight, restarts, generator)
+    count = len(starts)
+    every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
+    t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
+    with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.shape[-1]):
+        curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
+    origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
+    paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
+    if count == 1:
+        return paths
     rows = torch.arange(len(z0), device=z0.device)
-    rows = rows + len(z0) * (both.length[len(z0) :] < both.length[: len(z0)])
-    return _select(both, rows)
+    return _select(paths, rows + len(z0) * paths.length.view(count, -1).argmin(0))
+
+
+def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) -> list[Tensor]:
+    """Control points of straight lines, bent along their two lowest modes: ``count`` (B, P, d)."""
+    controls = straight.controls  # (B, P, d)
+    free, dims = controls.shape[1:]
+    generator = generator or torch.Generator().manual_seed(0)
+    amplitudes = torch.randn(count, 2, dims, generator=generator)  # on the CPU: for all devices
+    amplitudes = amplitudes.to(controls) * (BULGE / dims**0.5)  # (count, 2, d)
+    places = torch.linspace(0, math.pi, free + 2).to(controls)[1:-1]  # (P,)
+    modes = torch.stack((places.sin(), (2 * places).sin()), -1)  # (P, 2)
+    chords = (straight.end - straight.start).norm(dim=-1)[:, None, None]  # (B, 1, 1)
+    return [controls + chords * (modes @ amplitude) for amplitude in amplitudes]
 
 
 def _select(paths: Geodesics, rows: Tensor) -> Geodesics:
@@ -199,7 +237,9 @@ def _select(paths: Geodesics, rows: Tensor) -> Geodesics:
         def curve(t: Tensor) -> Tensor:
             return whole(t)[rows]
 
-    return Geodesics(paths.geometry, paths.start[rows], paths.end[rows], curve, report)
+    return Geodesics(
+        paths.geometry, paths.start[rows], paths.end[rows], curve, report, paths.origin[rows]
+    )
 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from latent_transport import kernels
-from latent_transport.kernels import logistic, mixture
-from latent_transport.kernels.dispatch import VARIABLE, resolve_backend
+from latent_transport.kernels import dispatch, logistic, mixture
+from latent_transport.kernels.dispatch import VARIABLE, anticipate, resolve_backend
 
 torch.set_num_threads(1)
 
@@ -42,6 +42,27 @@ def test_eager_by_default_and_compiled_when_announced():
         assert resolve_backend(CPU, 100) == "compiled"
         assert resolve_backend(torch.zeros(1, device="meta"), 100) == "eager"
     assert resolve_backend(CPU, 100) == "eager"
+
+
+def test_anticipated_work_gives_way_to_what_the_user_said():
+    with anticipate(100):
+        assert resolve_backend(CPU, 100) == "compiled"
+        assert resolve_backend(CPU, 101) == "eager"
+    with kernels.backend("eager"), anticipate(100):
+        assert resolve_backend(CPU, 100) == "eager"
+    with kernels.backend("auto", pairs=50), anticipate(100):
+        assert resolve_backend(CPU, 100) == "eager"
+
+
+def test_a_missing_compiler_leaves_the_kernels_eager(monkeypatch):
+    def refuse(function):
+        raise RuntimeError("No working C++ compiler found\nmore")
+
+    dispatch._compiles.cache_clear()
+    monkeypatch.setattr(torch, "compile", refuse)
+    with anticipate(100), pytest.warns(RuntimeWarning, match=r"No working C\+\+ compiler found\)"):
+        assert resolve_backend(CPU, 100) == "eager"
+    dispatch._compiles.cache_clear()
 
 
 def test_environment_variable_sets_the_default(monkeypatch):

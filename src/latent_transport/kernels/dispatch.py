@@ -5,6 +5,7 @@ import contextvars
 import functools
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable, Iterator
 
 import torch
@@ -56,10 +57,21 @@ def backend(name: str = "auto", *, pairs: int = 0) -> Iterator[None]:
 
     Examples
     --------
-    >>> with backend("auto", pairs=iterations * curves * (points - 1) * pixels):
-    ...     solver.minimise(curves)
+    >>> with backend("compiled"):
+    ...     paths = connecting_geodesics(geometry, z0, z1)
     """
     token = _choice.set((_check(name, "backend"), pairs))
+    try:
+        yield
+    finally:
+        _choice.reset(token)
+
+
+@contextlib.contextmanager
+def anticipate(pairs: int) -> Iterator[None]:
+    """Announce at least ``pairs`` distribution pairs, unless the user has announced or chosen."""
+    name, announced = _current()
+    token = _choice.set((name, announced or pairs))
     try:
         yield
     finally:
@@ -76,14 +88,14 @@ def resolve_backend(tensor: torch.Tensor, break_even: int) -> str:
         return "traced"
     if tensor.device.type == "meta":
         return "eager"
-    name, pairs = _choice.get() or (_check(os.environ.get(VARIABLE, "auto"), VARIABLE), 0)
+    name, pairs = _current()
     if name == "triton":
         _require_triton(tensor)
     if name != "auto":
         return name
     if tensor.device.type == "cuda" and _has_triton():
         return "triton"
-    return "compiled" if pairs >= break_even else "eager"
+    return "compiled" if pairs >= break_even and _compiles(tensor.device) else "eager"
 
 
 @functools.cache
@@ -99,10 +111,31 @@ def compile_kernel(function: Callable, *, fuse_all: bool = False) -> Callable:
     )
 
 
+def _current() -> tuple[str, int]:
+    """Backend in force, and the number of pairs announced."""
+    return _choice.get() or (_check(os.environ.get(VARIABLE, "auto"), VARIABLE), 0)
+
+
 def _check(name: str, source: str) -> str:
     if name not in BACKENDS:
         raise ValueError(f"{source} is {name!r}, expected one of {', '.join(BACKENDS)}")
     return name
+
+
+@functools.cache
+def _compiles(device: torch.device) -> bool:
+    """Whether ``torch.compile`` works here, found out by compiling next to nothing."""
+    try:
+        torch.compile(torch.neg)(torch.ones(2, device=device))
+    except Exception as error:  # whatever a missing or broken compiler raises
+        reason = str(error).strip().splitlines()[0]
+        warnings.warn(
+            f"torch.compile does not work here ({reason}); the W1 kernels run uncompiled",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 @functools.cache

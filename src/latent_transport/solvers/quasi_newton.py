@@ -190,7 +190,7 @@ class GaussNewton(LBFGS):
         max_iterations: int = 100,
         tolerance: float = 1e-4,
         memory: int = GIBIBYTE // 2,
-        refresh: int = 5,
+        refresh: int = 10,
     ) -> None:
         super().__init__(max_iterations=max_iterations, tolerance=tolerance, memory=memory)
         self.refresh = refresh
