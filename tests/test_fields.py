@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch.distributions import Normal
 
-from latent_transport.fields import measure_field
+from latent_transport.fields import bounding_square, measure_field
 from latent_transport.geometries import Wasserstein1
 from latent_transport.models import VAE, Architecture
 
@@ -51,21 +51,57 @@ def test_shapes(field):
     assert field.volume.dtype == torch.float64
 
 
-def test_grid_is_square_regular_and_covers_the_codes(field, codes):
+def test_grid_is_square_regular_and_about_the_middle_of_nearly_all_codes(field, codes):
     steps = torch.cat((field.x.diff(), field.y.diff()))
     torch.testing.assert_close(steps, steps[0].expand_as(steps))
     for axis, grid in enumerate((field.x, field.y)):
-        assert grid[0] < codes[:, axis].min()
-        assert grid[-1] > codes[:, axis].max()
-        middle = (codes[:, axis].min() + codes[:, axis].max()) / 2
-        torch.testing.assert_close((grid[0] + grid[-1]) / 2, middle)
+        low, high = np.quantile(codes[:, axis].numpy(), (0.005, 0.995))
+        assert grid[0] < low
+        assert grid[-1] > high
+        assert float(grid[0] + grid[-1]) == pytest.approx(low + high)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.25])
 def test_margin_is_a_share_of_the_larger_range(geometry, codes, margin):
     grid = measure_field(geometry, codes, size=4, margin=margin)
-    extent = (codes.amax(0) - codes.amin(0)).max()
-    torch.testing.assert_close(grid.x[-1] - grid.x[0], (1 + 2 * margin) * extent)
+    extent = max(np.diff(np.quantile(codes.numpy(), (0.005, 0.995), axis=0), axis=0)[0])
+    assert float(grid.x[-1] - grid.x[0]) == pytest.approx((1 + 2 * margin) * extent)
+
+
+def test_a_code_far_out_hardly_enlarges_the_square(codes):
+    many = codes.repeat(20, 1)  # 1,000 codes
+    low, high = bounding_square(many)
+    outlier = torch.tensor([[100.0, -100.0]], dtype=torch.float64)
+    for corner, moved in zip((low, high), bounding_square(torch.cat((many, outlier))), strict=True):
+        assert (corner - moved).abs().max() < 0.5
+    low, high = bounding_square(torch.cat((many, outlier)), outliers=0)
+    torch.testing.assert_close(high[0], outlier[0, 0])
+
+
+def test_square_holds_all_of_the_curves(codes):
+    curves = torch.tensor([[[0.0, 0], [2, 9]], [[-1, 0], [0, -3]]], dtype=torch.float64)
+    low, high = bounding_square(codes, curves)
+    assert (curves >= low).all()
+    assert (curves <= high).all()
+    assert (low[1], high[1]) == (-3, 9)
+    torch.testing.assert_close(high - low, (high - low)[0].expand(2))
+    inner = codes.mean(0).expand(1, 3, 2)
+    torch.testing.assert_close(bounding_square(codes, inner), bounding_square(codes))
+
+
+def test_grid_covers_the_curves(geometry, codes):
+    far = codes.amax(0) + 20
+    grid = measure_field(geometry, codes, torch.stack((codes[0], far))[None], size=4)
+    assert grid.x[-1] > far[0]
+    assert grid.y[-1] > far[1]
+
+
+def test_grid_covers_the_square_of_the_codes_wherever_the_curves_are(geometry, codes):
+    low, high = bounding_square(codes)  # wide: the codes leave room above and below
+    beside = torch.stack((codes.mean(0), high + 1))[None]
+    grid = measure_field(geometry, codes, beside, size=4)
+    assert (torch.stack((grid.x[0], grid.y[0])) < low).all()
+    assert (torch.stack((grid.x[-1], grid.y[-1])) > high + 1).all()
 
 
 def test_volume_is_the_geometrys_at_each_point(field, geometry):

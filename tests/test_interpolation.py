@@ -4,10 +4,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.distributions import Normal
+from torch.distributions import Bernoulli, Categorical, Independent, Normal
 
+from latent_transport.families import distribution_mean
 from latent_transport.geometries import Wasserstein1
 from latent_transport.interpolation import decode_along, equal_length_parameters
+from latent_transport.likelihoods import DiscretizedLogisticMixture
 from latent_transport.models import Architecture, Decoder
 
 torch.set_num_threads(1)
@@ -85,6 +87,16 @@ def test_a_curve_may_stand_still_for_a_while():
     torch.testing.assert_close(found, torch.tensor([[0.125, 0.875]], **DOUBLE))
 
 
+def test_a_curve_of_no_length_has_equally_spaced_parameters():
+    walks, fractions = make_walks(0), torch.tensor([0.0, 0.2, 0.5, 1.0], **DOUBLE)
+    still = walks[:1, :1].expand(1, 9, 2)
+    found = equal_length_parameters(make_plane(), torch.cat((still, walks)), fractions)
+    torch.testing.assert_close(found[0], fractions)
+    torch.testing.assert_close(found[1:], equal_length_parameters(make_plane(), walks, fractions))
+    images = decode_along(make_plane().decoder, still, found[:1])
+    torch.testing.assert_close(images, still[:, :4])
+
+
 def test_curves_of_a_batch_do_not_mix():
     walks, fractions = make_walks(0), torch.linspace(0, 1, 5, **DOUBLE)
     together = equal_length_parameters(make_plane(), walks, fractions)
@@ -121,9 +133,16 @@ def test_points_between_corners_are_on_the_segment(seed, segment, weight):
     torch.testing.assert_close(found[:, 0], torch.exp(2 * z))
 
 
-def test_images_of_mixtures_have_the_pixels_last():
-    decoder = Decoder(Architecture(latent_dim=2, data_dim=12, hidden=(8,), components=5)).double()
-    images = decode_along(decoder, make_walks(0), torch.rand(3, 4, **DOUBLE))
+@pytest.mark.parametrize("components", [1, 5])
+def test_images_are_the_means_with_the_pixels_last(components):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        decoder = Decoder(
+            Architecture(latent_dim=2, data_dim=12, hidden=(8,), components=components)
+        ).double()
+    corners = torch.arange(4, **DOUBLE).expand(3, 4) / 8
+    images = decode_along(decoder, make_walks(0), corners)
+    torch.testing.assert_close(images, decoder(make_walks(0)[:, :4]).mean)
     assert images.shape == (3, 4, 12)
     assert ((images >= 0) & (images <= 255)).all()
 
@@ -135,3 +154,49 @@ def test_arguments_are_left_as_they_are():
     decode_along(accelerating, walks, parameters)
     assert torch.equal(walks, copies[0])
     assert torch.equal(fractions, copies[1])
+
+
+# --- distribution_mean ---
+
+
+def make_logistics(components: int, dtype: torch.dtype) -> DiscretizedLogisticMixture:
+    """Within the grey levels, at their ends and beyond; narrow and wide."""
+    generator = torch.Generator().manual_seed(components)
+    loc = 355 * torch.rand(50, 20, components, generator=generator, dtype=torch.float64) - 50
+    power = torch.rand(50, 20, components, generator=generator, dtype=torch.float64)
+    logits = torch.randn(50, 20, components, generator=generator, dtype=torch.float64)
+    scale = 0.05 * 2000**power  # 0.05..100 levels
+    return DiscretizedLogisticMixture(logits.to(dtype), loc.to(dtype), scale.to(dtype))
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float64, 1e-5), (torch.float32, 1e-3)])
+@pytest.mark.parametrize("components", [1, 3])
+def test_closed_form_is_the_mean_of_discretised_logistics(components, dtype, error):
+    found = distribution_mean(make_logistics(components, dtype))
+    assert found.dtype == dtype
+    expected = make_logistics(components, torch.float64).mean
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        Normal(torch.linspace(-3, 3, 12).view(3, 4), 2.0),
+        Bernoulli(torch.linspace(0, 1, 12).view(3, 4)),
+        Independent(Normal(torch.linspace(-3, 3, 12).view(3, 4), 0.1), 1),
+    ],
+)
+def test_closed_form_is_the_mean_of_other_families(distribution):
+    torch.testing.assert_close(distribution_mean(distribution), distribution.mean)
+
+
+def test_the_mean_of_a_categorical_is_that_of_its_values():
+    probs = torch.tensor([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
+    torch.testing.assert_close(
+        distribution_mean(Categorical(probs=probs)), torch.tensor([0.75, 2.0])
+    )
+
+
+def test_the_mean_of_an_unknown_family_is_refused():
+    with pytest.raises(TypeError, match="LogNormal"):
+        distribution_mean(torch.distributions.LogNormal(torch.zeros(3), 1.0))

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import same_color
 from PIL import Image
 from scipy.ndimage import zoom
@@ -24,6 +26,7 @@ from latent_transport.plotting import (
     plot_histories,
     plot_image_path,
     plot_image_paths,
+    plot_indicatrices,
     plot_latent_spaces,
     save_figure,
 )
@@ -77,6 +80,21 @@ def make_field(size=25):
     }
 
 
+def make_indicatrices(size=5, angles=16):
+    """Ellipses of W2 twice as wide as high, in those of W1, larger to the right."""
+    angle = 2 * np.pi * np.arange(angles) / angles
+    places = np.linspace(-2, 2, size)
+    points = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
+    sizes = 1e-3 * np.exp(points[:, :1] / 4)[..., None]  # (n, 1, 1)
+    shape = np.stack([np.cos(angle), np.sin(angle) / 2], axis=-1)
+    return {
+        "points": points,
+        "wasserstein1": sizes * shape,
+        "wasserstein2": 0.4 * sizes * shape,
+        "departure": np.full(len(points), 1.2e-3),
+    }
+
+
 def make_paths(pairs=3, between=5, seed=0):
     digits = load_digits()
     images = zoom(digits.images[:40], (1, 3.5, 3.5), order=1) / 16 * 255  # (40, 28, 28)
@@ -101,6 +119,9 @@ def make_history(epochs=12, best=8):
 
 FIGURES = {
     "geodesic and chord": lambda: plot_geodesic_and_chord(make_field(), make_space().codes / 3),
+    "indicatrices": lambda: plot_indicatrices(
+        make_indicatrices(), make_field(), make_space().codes
+    ),
     "latent spaces": lambda: plot_latent_spaces([make_space()]),
     "image path": lambda: plot_image_path(make_paths()),
     "image paths": lambda: plot_image_paths(make_paths()),
@@ -185,7 +206,7 @@ def test_unknown_formats_are_refused_before_anything_is_written(paths, tmp_path)
 def test_plotting_and_its_scripts_do_without_torch():
     modules = ["latent_transport.plotting"] + [
         f"workflow.scripts.plot_{name}"
-        for name in ("figure1", "figure2", "figure3", "figure4", "training")
+        for name in ("figure1", "figure2", "indicatrices", "paths", "training")
     ]
     code = f"import sys, {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
@@ -211,17 +232,49 @@ def test_every_latent_space_has_a_panel(count):
     assert len(figure.axes) == count + 1  # one colour bar for all
 
 
-def test_panels_show_the_curves_given_and_hold_all_parts():
+def window_of(axes):
+    """Lower left and upper right corner of what a panel shows."""
+    return np.transpose([axes.get_xlim(), axes.get_ylim()])
+
+
+def holds(window, points):
+    points = np.reshape(points, (-1, 2))
+    return ((window[0] < points) & (points < window[1])).all()
+
+
+def test_panels_are_squares_of_the_curves_given_and_nearly_all_codes():
     spaces = [make_space(f"digit {digit}", seed=digit) for digit in range(3)]
     for axes, space in zip(panels(plot_latent_spaces(spaces)), spaces, strict=True):
         np.testing.assert_array_equal(curves_of(axes), space.curves)
-        parts = np.concatenate([space.codes, space.curves.reshape(-1, 2)])
-        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        assert left <= min(parts[:, 0].min(), space.x[0])
-        assert right >= max(parts[:, 0].max(), space.x[-1])
-        assert bottom <= min(parts[:, 1].min(), space.y[0])
-        assert top >= max(parts[:, 1].max(), space.y[-1])
-        assert right - left == pytest.approx(top - bottom)
+        window = window_of(axes)
+        assert holds(window, space.curves)
+        assert holds(window, np.quantile(space.codes, (0.005, 0.995), axis=0))
+        assert np.ptp(np.diff(window, axis=0)) == pytest.approx(0)
+
+
+def show_window(**changes):
+    (axes,) = panels(plot_latent_spaces([LatentSpace(**vars(make_space()) | changes)]))
+    return window_of(axes)
+
+
+def test_codes_far_out_do_not_shrink_the_others():
+    codes = make_space().codes
+    window = show_window()
+    outlier = show_window(codes=np.concatenate([codes, [[90, -90]]]))
+    np.testing.assert_allclose(outlier, window, atol=0.1)
+    # Not so the end of a curve.
+    assert holds(show_window(curves=np.array([[[0, 0], [9.0, 0]]])), [9, 0])
+
+
+def test_a_panel_slides_into_the_grid_to_have_a_background_everywhere():
+    wide = {"codes": make_space().codes * [1, 0.2], "curves": make_space().curves * [1, 0.2]}
+    x = np.linspace(-8, 8, 17)
+    free = show_window(**wide, x=x, y=np.linspace(-8, 8, 13))
+    slid = show_window(**wide, x=x, y=np.linspace(free[0, 1] + 0.5, 8, 13))
+    np.testing.assert_allclose(slid - free, [[0, 0.5], [0, 0.5]], atol=1e-12)
+    small = show_window(**wide, x=x, y=np.linspace(-0.9, 0.7, 13))  # too small in any case
+    assert holds(small, wide["curves"])
+    assert np.ptp(np.diff(small, axis=0)) == pytest.approx(0)
 
 
 def test_all_panels_share_one_colour_scale():
@@ -305,6 +358,64 @@ def test_parts_of_a_space_that_do_not_fit_are_refused(change, message):
 def test_no_latent_space_is_refused():
     with pytest.raises(DataError, match="no latent space"):
         plot_latent_spaces([])
+
+
+# Indicatrices
+
+
+def shapes_of(axes):
+    """Outlines of the drawn indicatrices, of W1 and of W2."""
+    first, second = (part for part in axes.collections if isinstance(part, PolyCollection))
+    return [np.array([path.vertices[:-1] for path in part.get_paths()]) for part in (first, second)]
+
+
+def test_indicatrices_stand_at_their_points_at_the_scale_the_title_names():
+    given, codes = make_indicatrices(), make_space().codes
+    (axes,) = panels(plot_indicatrices(given, make_field(), codes))
+    radius = float(re.search(r"\\leq ([\d.]+)\$ grey levels", axes.get_title()).group(1))
+    inhabited = [
+        index
+        for index, point in enumerate(given["points"])
+        if (np.abs(codes - point).max(axis=1) <= 0.5).any()  # cells are 1 wide
+    ]
+    assert 5 < len(inhabited) < 25
+    points = given["points"][inhabited, None]
+    for name, shapes in zip(("wasserstein1", "wasserstein2"), shapes_of(axes), strict=True):
+        np.testing.assert_allclose(shapes, points + radius * given[name][inhabited])
+    reach = np.abs(shapes_of(axes)[0] - points).max()
+    assert 0.42 < reach <= 0.48  # the largest almost fills its cell
+
+
+def test_departure_from_ellipses_is_named_and_never_rounded_down():
+    (axes,) = panels(FIGURES["indicatrices"]())
+    assert axes.get_title().endswith("ellipses to within 0.2 %")
+    none = make_indicatrices() | {"departure": np.zeros(25)}
+    (axes,) = panels(plot_indicatrices(none, make_field(), make_space().codes))
+    assert axes.get_title().endswith("within 0 %")
+
+
+def test_indicatrices_far_from_all_codes_are_left_out_whatever_they_are():
+    given = make_indicatrices()
+    given["wasserstein1"][24] = np.inf  # the corner (2, 2)
+    codes = np.array([[-2.0, -2], [0, 0], [9, 9]])
+    (axes,) = panels(plot_indicatrices(given, make_field(), codes))
+    assert len(shapes_of(axes)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"points": np.zeros((25, 3))}, "points of the indicatrices has shape"),
+        ({"points": np.zeros((25, 2))}, "1 different x and 1 different y"),
+        ({"wasserstein1": np.zeros((24, 16, 2))}, "wasserstein1 of the indicatrices has shape"),
+        ({"wasserstein2": np.full((25, 16, 2), np.inf)}, "wasserstein2 .* not finite"),
+        ({"departure": np.zeros(24)}, "departure of the indicatrices has shape"),
+        ({"points": make_indicatrices()["points"] + 50}, "no point .* has codes nearby"),
+    ],
+)
+def test_indicatrices_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(DataError, match=message):
+        plot_indicatrices(make_indicatrices() | change, make_field(), make_space().codes)
 
 
 # The geodesic and the chord
@@ -475,6 +586,7 @@ def results(tmp_path):
     points = np.stack([make_space(curves=20, seed=seed).curves for seed in range(2)])
     save_arrays(tmp_path / "field.safetensors", field, {})
     save_arrays(tmp_path / "paths.safetensors", paths, {})
+    save_arrays(tmp_path / "indicatrices.safetensors", make_indicatrices(), {})
     save_arrays(tmp_path / "codes.safetensors", {"mean": make_space().codes}, {})
     save_table(make_geodesics(), tmp_path / "geodesics.csv")
     save_table(make_history(), tmp_path / "history.csv")
@@ -501,8 +613,14 @@ def test_scripts_write_their_figures(results):
     paths, history = results / "paths.safetensors", results / "history.csv"
     runs = {
         "figure1": ["--field", field, "--codes", codes],
-        "figure3": ["--paths", paths],
-        "figure4": ["--paths", paths, "--rows", "geodesic", "line", "interpolation"],
+        "indicatrices": [
+            *("--indicatrices", results / "indicatrices.safetensors"),
+            *("--field", field, "--codes", codes),
+        ],
+        "paths": [
+            *("--paths", paths, "--pairs", "others"),
+            *("--rows", "geodesic", "line", "interpolation"),
+        ],
         "training": ["--models", "digit1", "all", "--histories", history, history],
     }
     for name, arguments in runs.items():
@@ -518,7 +636,7 @@ def saved_figures(monkeypatch):
     """Figures handed to the scripts' save_figure, in place of files."""
     figures = []
     monkeypatch.syspath_prepend(str(ROOT))
-    for name in ("figure2", "figure3", "figure4"):
+    for name in ("figure2", "paths"):
         script = importlib.import_module(f"workflow.scripts.plot_{name}")
         monkeypatch.setattr(script, "save_figure", lambda figure, *_: figures.append(figure))
     return figures
@@ -535,8 +653,9 @@ def test_figure2_draws_exactly_the_curves_the_seed_selects(results, saved_figure
 
 
 def test_figure4_shows_the_pairs_that_figure3_does_not(results, saved_figures):
-    run_script("plot_figure3", "--paths", results / "paths.safetensors", "--output", "a.pdf")
-    run_script("plot_figure4", "--paths", results / "paths.safetensors", "--output", "b.pdf")
+    for pairs in ("first", "others"):
+        paths = results / "paths.safetensors"
+        run_script("plot_paths", "--paths", paths, "--pairs", pairs, "--output", "a.pdf")
     strips = [axes for figure in saved_figures for axes in panels(figure)]
     shown = [tiles_of(axes)[0, 0].ravel() for axes in strips]
     np.testing.assert_array_equal(shown, make_paths()["ends"][:, 0])

@@ -302,3 +302,24 @@ def factors(distribution: Distribution) -> Distribution:
     while isinstance(distribution, Independent):
         distribution = distribution.base_dist
     return distribution
+
+
+def distribution_mean(distribution: Distribution) -> Tensor:
+    """Means of a decoder's distributions in closed form: batch shape (..., D) to (..., D).
+
+    For discretised logistics and their mixtures it equals ``distribution.mean`` without a term for
+    each grey level.
+
+    Returns
+    -------
+    Tensor, shape (..., D)
+        In units of the data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`family_of`.
+    """
+    distribution = factors(distribution)
+    family = family_of(distribution)
+    return family.mean(family.coordinates(distribution))  # (..., D)

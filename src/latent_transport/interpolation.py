@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from latent_transport.families import distribution_mean
 from latent_transport.geometries import Decoder, Geometry
 
 
@@ -21,9 +22,11 @@ def equal_length_parameters(geometry: Geometry, points: Tensor, fractions: Tenso
     Returns
     -------
     Tensor, shape (B, T)
-        Parameters in [0, 1].
+        Parameters in [0, 1]; the fractions themselves for a curve of no length.
     """
-    run = geometry.segment_lengths(points).cumsum(-1)  # (B, N - 1)
+    lengths = geometry.segment_lengths(points)  # (B, N - 1)
+    still = (lengths == 0).all(-1, keepdim=True)  # (B, 1)
+    run = torch.where(still, 1, lengths).cumsum(-1)  # (B, N - 1)
     run = torch.nn.functional.pad(run / run[:, -1:], (1, 0))  # (B, N)
     wanted = fractions.expand(len(points), -1).contiguous()  # (B, T)
     after = torch.searchsorted(run, wanted).clamp(1, run.shape[1] - 1)  # (B, T)
@@ -32,11 +35,15 @@ def equal_length_parameters(geometry: Geometry, points: Tensor, fractions: Tenso
     return (after - 1 + within) / (run.shape[1] - 1)
 
 
-def decode_along(decoder: Decoder, points: Tensor, parameters: Tensor) -> Tensor:
-    """Decoder means along polylines (B, N, d) at ``parameters`` (B, T): shape (B, T, D)."""
+def points_along(points: Tensor, parameters: Tensor) -> Tensor:
+    """Points of polylines (B, N, d) at ``parameters`` (B, T) in [0, 1]: shape (B, T, d)."""
     position = parameters * (points.shape[1] - 1)  # (B, T)
     before = position.floor().clamp(max=points.shape[1] - 2).long()  # (B, T)
-    rows = torch.arange(len(points), device=points.device)[:, None]  # (B, 1)
+    corner = before[..., None].expand(-1, -1, points.shape[2])  # (B, T, d)
     weight = (position - before).unsqueeze(-1)  # (B, T, 1)
-    z = torch.lerp(points[rows, before], points[rows, before + 1], weight)  # (B, T, d)
-    return decoder(z).mean  # (B, T, D)
+    return torch.lerp(points.gather(1, corner), points.gather(1, corner + 1), weight)
+
+
+def decode_along(decoder: Decoder, points: Tensor, parameters: Tensor) -> Tensor:
+    """Decoder means along polylines (B, N, d) at ``parameters`` (B, T): shape (B, T, D)."""
+    return distribution_mean(decoder(points_along(points, parameters)))  # (B, T, D)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
+from latent_transport.families import distribution_mean
 from latent_transport.fields import measure_field
 from latent_transport.geometries import Wasserstein1
 from latent_transport.models import load_vae
@@ -30,14 +31,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, 2)
-    field = measure_field(Wasserstein1(decoder, directions=DIRECTIONS), codes, size=arguments.size)
-    pair = draw_far_pair(load_table(arguments.geodesics), arguments.seed)
     curves = load_arrays(arguments.curves, "pair", "points", "t")
+    geometry = Wasserstein1(decoder, directions=DIRECTIONS)
+    # Any of the curves may be drawn.
+    every = torch.from_numpy(curves["points"]).to(device)  # (m, T, 2)
+    field = measure_field(geometry, codes, every, size=arguments.size)
+    pair = draw_far_pair(load_table(arguments.geodesics), arguments.seed)
     points = curves["points"][curves["pair"] == pair][0]  # (T, 2)
     geodesic = torch.from_numpy(points).to(device)  # (T, 2)
     t = torch.from_numpy(curves["t"]).to(device)[:, None]  # (T, 1)
     line = torch.lerp(geodesic[0], geodesic[-1], t)  # (T, 2)
-    surface_geodesic = field.project(decoder(geodesic).mean)  # (T, 3)
+    surface_geodesic = field.project(distribution_mean(decoder(geodesic)))  # (T, 3)
     arrays = {
         "x": field.x,
         "y": field.y,
@@ -46,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "geodesic": geodesic,
         "line": line,
         "surface_geodesic": surface_geodesic,
-        "surface_line": field.project(decoder(line).mean),
+        "surface_line": field.project(distribution_mean(decoder(line))),
         "surface_chord": surface_geodesic[[0, -1]],
     }
     save_arrays(

@@ -30,6 +30,8 @@ VOLUME_LABEL = "metric volume (grey levels$^2$ per unit area)"
 
 _COLUMNS = 5
 _LARGEST_PANEL = 2.2  # inches
+_OUTLIERS = 0.005  # share of the codes at either end of an axis that may be cut off
+_MARGIN = 0.03  # of the larger range, on each side
 
 CODES_STYLE = {"color": SHADE, "marker": "o", "markersize": 0.7, "alpha": 0.4, "linestyle": "none"}
 # White casings keep curves apart from the dots beneath, and from each other where they cross.
@@ -64,7 +66,7 @@ class LatentSpace:
     title : str
         Over the panel, e.g. ``"digit 3"``.
     x, y : ndarray, shapes (X,) and (Y,)
-        Grid of the volume field, increasing.
+        Grid of the volume field, increasing; it should cover the curves.
     volume : ndarray, shape (Y, X)
         Volume density of the pulled-back metric, in grey levels^2 per unit of latent area.
     codes : ndarray, shape (n, 2)
@@ -186,7 +188,8 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
     """Draw a panel per latent space: codes, geodesics, straight lines and metric volume.
 
     All panels share one logarithmic colour scale, cut off at the first and the last percentile of
-    all volumes. Each panel is a square of equal scales that holds its grid, codes and curves.
+    all volumes. Each panel is a square of equal scales that holds its curves, and its codes but for
+    the outermost 0.5 % at either end of each axis.
 
     Parameters
     ----------
@@ -257,23 +260,50 @@ def volume_norm(volumes: Sequence[np.ndarray]) -> LogNorm:
 
 
 def draw_background(axes: Axes, space: LatentSpace, norm: LogNorm) -> None:
-    """Draw the metric's volume and the codes, in a square that holds all of the space's parts."""
+    """Draw the metric's volume and the codes, in a square around nearly all codes and the curves.
+
+    The square has a margin, and lies within the grid if that is large enough. Codes further out
+    are cut off.
+    """
+    draw_volume(axes, space.x, space.y, space.volume, norm)
+    draw_codes(axes, space.codes)
+    points = space.curves.reshape(-1, 2)
+    codes = np.quantile(space.codes, (_OUTLIERS, 1 - _OUTLIERS), axis=0)
+    low = np.minimum(codes[0], points.min(axis=0))
+    high = np.maximum(codes[1], points.max(axis=0))
+    margin = (high - low).max() * _MARGIN
+    low, high = low - margin, high + margin
+    half = (high - low).max() / 2
+    # Where a square about the centre stood out of the grid, there would be no background.
+    lowest = np.minimum([space.x[0], space.y[0]], low)
+    highest = np.maximum([space.x[-1], space.y[-1]], high)
+    middle, slack = (lowest + highest) / 2, np.maximum((highest - lowest) / 2 - half, 0)
+    frame_square(axes, np.clip((low + high) / 2, middle - slack, middle + slack), half)
+
+
+def draw_volume(
+    axes: Axes, x: np.ndarray, y: np.ndarray, volume: np.ndarray, norm: LogNorm
+) -> None:
+    """Draw the metric's volume (Y, X) over its grid, in colours."""
     axes.pcolormesh(
-        space.x,
-        space.y,
-        np.maximum(space.volume, norm.vmin),
+        x,
+        y,
+        np.maximum(volume, norm.vmin),
         norm=norm,
         cmap=volume_colormap(),
         shading="gouraud",
         rasterized=True,
         zorder=0,
     )
-    axes.plot(*space.codes.T, **CODES_STYLE, markeredgewidth=0, rasterized=True, zorder=1)
 
-    grid = np.array([[space.x[0], space.y[0]], [space.x[-1], space.y[-1]]])
-    parts = np.concatenate([grid, space.codes, space.curves.reshape(-1, 2)])
-    low, high = parts.min(axis=0), parts.max(axis=0)
-    centre, half = (low + high) / 2, (high - low).max() / 2
+
+def draw_codes(axes: Axes, codes: np.ndarray) -> None:
+    """Draw latent codes (n, 2) as dots."""
+    axes.plot(*codes.T, **CODES_STYLE, markeredgewidth=0, rasterized=True, zorder=1)
+
+
+def frame_square(axes: Axes, centre: np.ndarray, half: float) -> None:
+    """Show a square of the plane, in equal scales, with few round ticks."""
     axes.set(
         xlim=(centre[0] - half, centre[0] + half),
         ylim=(centre[1] - half, centre[1] + half),
@@ -284,14 +314,20 @@ def draw_background(axes: Axes, space: LatentSpace, norm: LogNorm) -> None:
 
 
 def draw_volume_bar(
-    figure: Figure, axes: Sequence[Axes], norm: LogNorm, *, shrink: float, aspect: float
+    figure: Figure,
+    axes: Sequence[Axes],
+    norm: LogNorm,
+    *,
+    shrink: float,
+    aspect: float,
+    location: str = "bottom",
 ) -> None:
-    """Draw the colour bar of the metric's volume below panels, `shrink` times as wide as they."""
+    """Draw the colour bar of the metric's volume beside panels, `shrink` times as long as they."""
     powers = np.floor(np.log10(norm.vmax)) - np.ceil(np.log10(norm.vmin)) + 1
     bar = figure.colorbar(
         ScalarMappable(norm, volume_colormap()),
         ax=axes,
-        location="bottom",
+        location=location,
         shrink=shrink,
         aspect=aspect,
         pad=0.02,

@@ -1,9 +1,9 @@
-"""Draw Figure 3: the first pair's images on its geodesic and on the linear interpolation."""
+"""Draw images on geodesics above linear interpolations: the first pair's, or the other pairs'."""
 
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import plot_image_path, save_figure
+from latent_transport.plotting import plot_image_path, plot_image_paths, save_figure
 from latent_transport.plotting.images import ROWS
 from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
@@ -13,6 +13,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--paths", required=True, help="safetensors file of the pairs to draw")
     parser.add_argument(
+        "--pairs",
+        choices=("first", "others"),
+        required=True,
+        help="first: one large strip (Figure 3); others: strips in two columns (Figure 4)",
+    )
+    parser.add_argument(
         "--rows",
         nargs="+",
         choices=list(ROWS),
@@ -21,8 +27,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
-    paths = load_arrays(arguments.paths, "ends", *arguments.rows)
-    save_figure(plot_image_path(paths, rows=arguments.rows), *arguments.output)
+    paths = load_arrays(arguments.paths, "ends", "labels", *arguments.rows)
+    if arguments.pairs == "first":
+        figure = plot_image_path(paths, rows=arguments.rows)
+    else:
+        others = {name: array[1:] for name, array in paths.items()}
+        figure = plot_image_paths(others, rows=arguments.rows)
+    save_figure(figure, *arguments.output)
 
 
 if __name__ == "__main__":
