@@ -1,3 +1,7 @@
+# One latent plane, and the latent space of all digits.
+BENCHMARKED = DIGIT_MODELS[:1] + ["all"] * config["all_digits"]
+
+
 rule benchmark_wasserstein1:
     input:
         code=code_of("benchmark_wasserstein1"),
@@ -40,11 +44,59 @@ rule benchmark_solvers:
         ENVIRONMENT
     threads: workflow.cores
     params:
-        geodesics=config["benchmark"]["geodesics"],
+        rounds=config["benchmark"]["rounds"],
+        geodesics=lambda wildcards: config["benchmark"]["geodesics"][kind_of(wildcards)],
         published=config["benchmark"]["published_geodesics"],
+        restarts=config["benchmark"]["restarts"],
         device=config["device"],
     shell:
         "python -m workflow.scripts.benchmark_solvers --name {wildcards.model} "
         "--model {input.model:q} --codes {input.codes:q} --pairs {input.pairs:q} "
-        "--count {params.geodesics} --count-published {params.published} --output {output:q} "
+        "--rounds {params.rounds} --count {params.geodesics} "
+        "--count-published {params.published} --restarts {params.restarts} "
+        "--output {output:q} --threads 1 --device {params.device:q} 2> {log:q}"
+
+
+rule benchmark_scaling:
+    input:
+        model=rules.train_vae.output.model,
+        codes=rules.encode.output,
+        pairs=rules.choose_pairs.output,
+        code=code_of("benchmark_scaling"),
+    output:
+        "<results>/benchmark/scaling/{model}.csv",
+    log:
+        "<logs>/benchmark_scaling/{model}.log",
+    benchmark:
+        "<benchmarks>/benchmark_scaling/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
+    params:
+        batches=lambda wildcards: config["benchmark"]["batches"][kind_of(wildcards)],
+        rounds=config["benchmark"]["rounds"],
+        device=config["device"],
+    shell:
+        "python -m workflow.scripts.benchmark_scaling --name {wildcards.model} "
+        "--model {input.model:q} --codes {input.codes:q} --pairs {input.pairs:q} "
+        "--batches {params.batches} --rounds {params.rounds} --output {output:q} "
         "--threads 1 --device {params.device:q} 2> {log:q}"
+
+
+rule plot_benchmark:
+    input:
+        wasserstein1=rules.benchmark_wasserstein1.output,
+        solvers=expand(rules.benchmark_solvers.output, model=BENCHMARKED),
+        scaling=expand(rules.benchmark_scaling.output, model=BENCHMARKED),
+        code=code_of("plot_benchmark"),
+    output:
+        figure("benchmark"),
+    log:
+        "<logs>/plot_benchmark.log",
+    benchmark:
+        "<benchmarks>/plot_benchmark.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m workflow.scripts.plot_benchmark --wasserstein1 {input.wasserstein1:q} "
+        "--solvers {input.solvers:q} --scaling {input.scaling:q} --output {output:q} 2> {log:q}"

@@ -2,39 +2,65 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from latent_transport.benchmarks import time_in_turns
+from latent_transport.benchmarks import (
+    peak_allocation,
+    summarize_turns,
+    time_in_turns,
+    timed,
+    wasserstein1_from_cdfs,
+    wasserstein1_from_probabilities,
+)
 from latent_transport.kernels import backend
 from latent_transport.likelihoods import DiscretizedLogisticMixture
 from latent_transport.storage import save_table
-from latent_transport.wasserstein import wasserstein1, wasserstein1_pmf
+from latent_transport.wasserstein import wasserstein1
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
+PLAIN = "pmf and cumulative sums (Eq. 5)"
+CONTENDERS = {
+    PLAIN: (wasserstein1_from_probabilities, "eager"),
+    "differences of cdfs": (wasserstein1_from_cdfs, "eager"),
+    "ours, eager": (wasserstein1, "eager"),
+    "ours, compiled": (wasserstein1, "compiled"),
+}
 
-def from_probabilities(p: DiscretizedLogisticMixture, q: DiscretizedLogisticMixture) -> Tensor:
-    """Eq. 5 as printed: probabilities of the 256 levels, and their cumulative sums."""
-    return wasserstein1_pmf(p.probs, q.probs)
+
+def draw_parameters(
+    pairs: int, components: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, locations and scales (2, pairs, components) of two mixtures a pixel pair."""
+    shape, like = (2, pairs, components), {"generator": generator, "device": generator.device}
+    logits = torch.randn(shape, **like).requires_grad_()
+    loc = (255 * torch.rand(shape, **like)).requires_grad_()
+    scale = (0.25 + 20 * torch.rand(shape, **like) ** 2).requires_grad_()
+    return logits, loc, scale
 
 
-def from_cdfs(p: DiscretizedLogisticMixture, q: DiscretizedLogisticMixture) -> Tensor:
-    """The same sum over differences of the 255 values of the cdfs."""
-    edges = torch.arange(255, dtype=p.loc.dtype, device=p.loc.device)[:, None] + 0.5  # (255, 1)
-    cdfs = []
-    for distribution in (p, q):
-        u = (edges - distribution.loc.unsqueeze(-2)) / distribution.scale.unsqueeze(-2)
-        weights = distribution.logits.softmax(-1).unsqueeze(-2)  # (..., 1, K)
-        cdfs.append((weights * u.sigmoid()).sum(-1))  # (..., 255)
-    return (cdfs[0] - cdfs[1]).abs().sum(-1)  # (...)
+def differentiate(
+    function: Callable[..., Tensor], name: str, parameters: Sequence[Tensor], *_: int
+) -> None:
+    """Evaluate a W1 and its gradients; the weight of a single component has none."""
+    wanted = parameters[1:] if parameters[0].shape[-1] == 1 else parameters
+    with backend(name):
+        p, q = (
+            DiscretizedLogisticMixture(*(x[i] for x in parameters), validate_args=False)
+            for i in (0, 1)
+        )
+        torch.autograd.grad(function(p, q).sum(), wanted)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, required=True, help="pixel pairs at once")
+    parser.add_argument(
+        "--pairs", type=int, required=True, help="pixel pairs at once; K components, a K-th of them"
+    )
     parser.add_argument("--components", type=int, nargs="+", required=True)
     parser.add_argument("--repetitions", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -43,49 +69,37 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     generator = torch.Generator(device).manual_seed(arguments.seed)
+    methods = dict(CONTENDERS)
+    if device.type == "cuda":
+        methods["ours, Triton"] = (wasserstein1, "triton")
     rows = []
     for components in arguments.components:
-        shape = (2, arguments.pairs, components)
-        like = {"generator": generator, "device": device}
-        logits = torch.randn(shape, **like).requires_grad_()
-        loc = (255 * torch.rand(shape, **like)).requires_grad_()
-        scale = (0.25 + 20 * torch.rand(shape, **like) ** 2).requires_grad_()
-        parameters = (loc, scale) if components == 1 else (logits, loc, scale)
-
-        def measure(
-            function: Callable[..., Tensor],
-            name: str,
-            tensors: Sequence[Tensor] = (logits, loc, scale),
-            wanted: Sequence[Tensor] = parameters,
-        ) -> None:
-            with backend(name):
-                p, q = (
-                    DiscretizedLogisticMixture(*(x[i] for x in tensors), validate_args=False)
-                    for i in (0, 1)
-                )
-                torch.autograd.grad(function(p, q).sum(), wanted)
-
+        pairs = max(1, arguments.pairs // components)  # the plain forms' memory grows with K
+        parameters = draw_parameters(pairs, components, generator)
         contenders = {
-            "pmf and cumulative sums (Eq. 5)": lambda m=measure: m(from_probabilities, "eager"),
-            "differences of cdfs": lambda m=measure: m(from_cdfs, "eager"),
-            "ours": lambda m=measure: m(wasserstein1, "auto"),
-            "ours, compiled": lambda m=measure: m(wasserstein1, "compiled"),
+            name: partial(differentiate, function, choice, parameters)
+            for name, (function, choice) in methods.items()
         }
-        timings = time_in_turns(contenders, repetitions=arguments.repetitions, device=device)
-        rows += [
-            {
-                "components": components,
-                "contender": name,
-                "seconds_a_million": 1e6 * timing["median"] / arguments.pairs,
-                "least": 1e6 * timing["least"] / arguments.pairs,
-                "largest": 1e6 * timing["largest"] / arguments.pairs,
-                "speedup": timing["speedup"],
-                "pairs": arguments.pairs,
-                "threads": arguments.threads,
-                "device": str(device),
-            }
-            for name, timing in timings.items()
-        ]
+        first = {name: timed(call, device)[1] for name, call in contenders.items()}
+        seconds = time_in_turns(contenders, rounds=arguments.repetitions, device=device)
+        for name, summary in summarize_turns(seconds, PLAIN).items():
+            rows.append(
+                {
+                    "components": components,
+                    "contender": name,
+                    "seconds_a_million": 1e6 * summary["seconds"] / pairs,
+                    "least": 1e6 * summary["least"] / pairs,
+                    "largest": 1e6 * summary["largest"] / pairs,
+                    "speedup": summary["speedup"],
+                    "least_speedup": summary["least_speedup"],
+                    "largest_speedup": summary["largest_speedup"],
+                    "bytes_a_pair": peak_allocation(contenders[name], device) / pairs,
+                    "first_call_seconds": first[name],
+                    "pairs": pairs,
+                    "threads": arguments.threads,
+                    "device": str(device),
+                }
+            )
     save_table(pd.DataFrame(rows), arguments.output)
 
 
