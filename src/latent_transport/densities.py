@@ -1,0 +1,87 @@
+"""Densities on the latent space: where the codes are."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class AggregatePosterior(nn.Module):
+    r"""Kernel estimate of the aggregate posterior.
+
+    .. math:: \log q(z) = \log \frac1n \sum_{i=1}^n
+              N(z; \mu_i, \operatorname{diag}(\sigma_i^2 + h^2))
+
+    The mixture of the posteriors q(z|x_i), each widened by the bandwidth h in quadrature: the
+    kernel density estimate of bandwidth h, had the codes been sampled from their posteriors.
+    Everything is written in matrix products: P points take a few temporaries (P, n), no (P, n, d).
+
+    Parameters
+    ----------
+    mean, scale : Tensor, shape (n, d)
+        Means and standard deviations of q(z|x_i).
+    bandwidth : float, optional
+        h, in latent units, at least 0. By default that of Scott's rule, :math:`n^{-1/(d+4)}` times
+        the root mean square of the codes' standard deviations along the d axes.
+    components : int, optional
+        Largest number of codes that are kept.
+    generator : torch.Generator, optional
+        Draws the codes to keep; needed where there are more than ``components``.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are fewer than two codes, the bandwidth is negative, or a
+        generator is missing.
+    """
+
+    def __init__(
+        self,
+        mean: Tensor,
+        scale: Tensor,
+        bandwidth: float | Tensor | None = None,
+        *,
+        components: int = 2000,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if mean.ndim != 2 or mean.shape != scale.shape or len(mean) < 2:
+            raise ValueError(
+                f"mean has shape {tuple(mean.shape)}, scale {tuple(scale.shape)}; expected (n, d) "
+                "of both, n at least 2"
+            )
+        if bandwidth is not None and bandwidth < 0:
+            raise ValueError(f"bandwidth is {bandwidth}; expected at least 0")
+        if len(mean) > components:
+            if generator is None:
+                raise ValueError(
+                    f"{len(mean)} codes are more than components = {components}; give a generator "
+                    "to draw from them, or raise components"
+                )
+            # Drawn on the generator's device: the same rows wherever the codes are.
+            rows = torch.randperm(len(mean), generator=generator, device=generator.device)
+            rows = rows[:components].to(mean.device)
+            mean, scale = mean[rows], scale[rows]  # (n, d) each
+        if bandwidth is None:
+            n, d = mean.shape
+            bandwidth = n ** (-1 / (d + 4)) * mean.var(0).mean().sqrt()
+        variance = scale.square() + bandwidth**2  # (n, d)
+        # Squares are expanded around the codes' middle, where rounding matters least.
+        centre = mean.mean(0)  # (d,)
+        mean = mean - centre
+        normaliser = variance.log().sum(-1) + mean.shape[1] * math.log(2 * math.pi)  # (n,)
+        constant = (mean.square() / variance).sum(-1) + normaliser  # (n,)
+        self.register_buffer("centre", centre)
+        self.register_buffer("precision", 1 / variance)  # (n, d)
+        self.register_buffer("weighted", mean / variance)  # (n, d)
+        self.register_buffer("constant", -0.5 * constant - math.log(len(mean)))  # (n,)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density, in nats, of latent points (..., d): shape (...)."""
+        z = z - self.centre  # (..., d)
+        quadratic = -0.5 * (z.square() @ self.precision.mT) + z @ self.weighted.mT  # (..., n)
+        return torch.logsumexp(quadratic + self.constant, -1)  # (...)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Log density, as :meth:`log_prob`."""
+        return self.log_prob(z)

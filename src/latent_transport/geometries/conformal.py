@@ -1,0 +1,104 @@
+"""Conformal geometries: another geometry, longer where codes are rare."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Normal
+
+from latent_transport.families import Family
+from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.riemannian import Euclidean
+
+LARGEST_LOG_WEIGHT = 10.0
+
+
+class Conformal(Geometry):
+    r"""A geometry whose local norm is multiplied by a power of an inverse density.
+
+    .. math:: F'(z, v) = w(z) F(z, v), \qquad
+              \log w(z) = b(-\beta (\log q(z) - \log q_0))
+
+    with the strength :math:`\beta` and a reference :math:`q_0` at which the weight is 1. The
+    smooth clamp b is the identity but for :math:`e^{-10}` where codes are, and keeps
+    :math:`|\log w|` below about 10 (w between 1/22,000 and 22,000), so that distances stay finite
+    however far from the codes.
+
+    The distance of two points is the base geometry's times the geometric mean of their weights:
+    right to second order for neighbours on a curve. Refining a polygon may make it longer or
+    shorter, unlike in the base geometry.
+
+    Coordinates carry the log weight as one channel more than the family has: (..., C + 1, D).
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The geometry to weigh.
+    log_density : callable
+        Latent points (..., d) to log q (...), each from its own point alone; differentiable.
+    strength : float
+        :math:`\beta`; 0 gives the base geometry.
+    reference : float or Tensor of shape (), optional
+        :math:`\log q_0`, such as the mean log density of held-out codes.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        log_density: Callable[[Tensor], Tensor],
+        strength: float,
+        *,
+        reference: float | Tensor = 0.0,
+    ) -> None:
+        super().__init__(geometry.decoder)
+        self.geometry = geometry
+        self.log_density = log_density
+        self.strength = strength
+        self.reference = reference
+
+    def log_weight(self, z: Tensor) -> Tensor:
+        """Logarithm of the weight at latent points (..., d): shape (...)."""
+        exponent = -self.strength * (self.log_density(z) - self.reference)  # (...)
+        below = LARGEST_LOG_WEIGHT - F.softplus(LARGEST_LOG_WEIGHT - exponent)  # (...)
+        return F.softplus(LARGEST_LOG_WEIGHT + below) - LARGEST_LOG_WEIGHT  # (...)
+
+    def decode(self, z: Tensor) -> tuple[Family, Tensor]:
+        family, p = self.geometry.decode(z)  # (..., C, D)
+        return family, _append(p, self.log_weight(z))
+
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Family, Tensor, Tensor]:
+        family, p, jacobian = self.geometry.decode_with_jacobian(z)
+
+        def total(at: Tensor) -> tuple[Tensor, Tensor]:
+            weight = self.log_weight(at)  # (...)
+            return weight.sum(), weight
+
+        # One number a point: a single reverse pass gives all its derivatives.
+        slope, weight = torch.func.grad(total, has_aux=True)(z)  # (..., d), (...)
+        return family, _append(p, weight), _append(jacobian, slope.movedim(-1, 0))
+
+    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
+        weight = (0.5 * (p[..., -1:, :] + q[..., -1:, :])).exp()  # (..., 1, D)
+        return weight * self.geometry.residuals(family, p[..., :-1, :], q[..., :-1, :])
+
+    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
+        base = self.geometry.local_residuals(family, p[..., :-1, :], dp[..., :-1, :])
+        return p[..., -1:, :].exp() * base  # (..., M, D)
+
+    def volume(self, z: Tensor) -> Tensor:
+        """Volume density: the base geometry's times the weight to the power d, (...)."""
+        return (z.shape[-1] * self.log_weight(z)).exp() * self.geometry.volume(z)
+
+
+class LatentEuclidean(Euclidean):
+    """The Euclidean distance of the latent space itself, as if decoded by the identity."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda z: Normal(z, 1.0))
+
+
+def _append(p: Tensor, channel: Tensor) -> Tensor:
+    """Coordinates (..., C, D) and one number a point (...): (..., C + 1, D)."""
+    channel = channel[..., None, None].expand(*p.shape[:-2], 1, p.shape[-1])
+    return torch.cat((p, channel), -2)
