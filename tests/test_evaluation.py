@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latent_transport.evaluation import summarise_geodesics
+from latent_transport.evaluation import summarise_geodesics, summarise_starts
 
 
 def make_table(**columns) -> pd.DataFrame:
@@ -53,3 +53,15 @@ def test_one_pair_is_a_table():
 def test_what_the_table_tells_besides_is_left_out():
     extra = make_table(kind="far", pair=[1, 2, 3, 4])
     assert summarise_geodesics(extra) == summarise_geodesics(make_table())
+
+
+def test_starts_count_only_what_is_noticeably_shorter():
+    table = pd.DataFrame(
+        {"line": [10.0, 10.0, 10.0, 20.0], "graph": [9.0, 9.9999, 10.0, 20.0], "random": [10.0] * 4}
+    )
+    summary = summarise_starts(table)
+    assert summary["pairs"] == 4
+    assert summary["graph_shorter"] == 0.25
+    assert summary["graph_largest_gain"] == pytest.approx(0.1)
+    assert summary["random_shorter"] == 0.25
+    assert summary["random_mean_gain"] == pytest.approx(0.125)

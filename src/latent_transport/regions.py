@@ -1,0 +1,164 @@
+"""The region of a latent space that holds the codes, and how far curves stray from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from latent_transport.storage import DataError, load_arrays
+
+LINE = "line"
+"""Name of the straight latent line among the paths."""
+
+
+@dataclass(frozen=True, eq=False)
+class LatentRegion:
+    """Region that holds a given share of the codes of data not seen in training.
+
+    A point's score is its Euclidean distance to the k-th nearest training code, which falls as
+    the density of the codes rises (Loftsgaarden & Quesenberry 1965); the region is where the score
+    is at most ``boundary``.
+
+    Attributes
+    ----------
+    boundary : float
+        Largest score inside, in units of the latent space.
+    """
+
+    boundary: float
+    _search: NearestNeighbors
+
+    @classmethod
+    def fit(
+        cls, codes: np.ndarray, held_out: np.ndarray, *, share: float = 0.99, neighbours: int = 10
+    ) -> "LatentRegion":
+        """Fit a region to training codes and calibrate it on held-out ones.
+
+        Parameters
+        ----------
+        codes : ndarray, shape (n, d)
+            Training codes.
+        held_out : ndarray, shape (m, d)
+            Codes of other images; the boundary is the smallest score that at least `share` of
+            them do not exceed.
+        share : float
+            Between 0 and 1.
+        neighbours : int
+            k, from 1 to n. A single neighbour would make an outlier among the codes count as
+            data; ten of them do not, yet are few beside the hundreds of codes in a mode.
+
+        Raises
+        ------
+        DataError
+            If the codes do not fit each other or are not finite, or a setting is out of range.
+        """
+        for name, array in (("codes", codes), ("held-out codes", held_out)):
+            if array.ndim != 2 or array.shape[1] != codes.shape[-1] or len(array) == 0:
+                raise DataError(
+                    f"{name} have shape {array.shape}; expected (n, {codes.shape[-1]}), n > 0"
+                )
+            if not np.isfinite(array).all():
+                raise DataError(f"{name} are not finite; encode the images again")
+        if not 0 < share <= 1:
+            raise DataError(f"share is {share}; expected more than 0, and at most 1")
+        if not 1 <= neighbours <= len(codes):
+            raise DataError(f"neighbours is {neighbours}; expected 1 to {len(codes)}, the codes")
+        # A tree in the plane, exhaustive search in many dimensions, where trees are slower.
+        search = NearestNeighbors(n_neighbors=neighbours).fit(codes)
+        scores = cls(np.inf, search).scores(held_out)  # (m,)
+        return cls(float(np.quantile(scores, share, method="inverted_cdf")), search)
+
+    def scores(self, points: np.ndarray) -> np.ndarray:
+        """Distance of points (..., d) to their k-th nearest training code: shape (...)."""
+        distances, _ = self._search.kneighbors(points.reshape(-1, points.shape[-1]))  # (p, k)
+        return distances[:, -1].reshape(points.shape[:-1])
+
+    def excursions(self, points: np.ndarray) -> np.ndarray:
+        """Scores over the boundary, (..., d) to (...): above 1 outside the region."""
+        return self.scores(points) / self.boundary
+
+    def contains(self, points: np.ndarray) -> np.ndarray:
+        """Whether points lie in the region: (..., d) to booleans (...)."""
+        return self.scores(points) <= self.boundary
+
+
+def measure_containment(region: LatentRegion, curves: np.ndarray) -> dict[str, np.ndarray]:
+    """Measure how far curves keep to a region.
+
+    Parameters
+    ----------
+    region : LatentRegion
+        Of the same latent space.
+    curves : ndarray, shape (m, N, d)
+        Points of m curves, ends included.
+
+    Returns
+    -------
+    dict of ndarray, shape (m,)
+        ``share_inside``: share of the curve's Euclidean length in the latent space that is inside,
+        which does not depend on how fast the curve is run through; each point stands for half of
+        the two segments that meet there. ``worst_excursion``: the largest score over the boundary,
+        at most 1 for a curve that never leaves.
+    """
+    excursions = region.excursions(curves)  # (m, N)
+    halves = np.linalg.norm(np.diff(curves, axis=1), axis=-1) / 2  # (m, N - 1)
+    weights = np.pad(halves, ((0, 0), (1, 0))) + np.pad(halves, ((0, 0), (0, 1)))  # (m, N)
+    still = weights.sum(-1, keepdims=True) == 0  # (m, 1), curves of no length
+    weights = np.where(still, 1, weights)  # (m, N)
+    return {
+        "share_inside": np.average(excursions <= 1, axis=-1, weights=weights),
+        "worst_excursion": excursions.max(-1),
+    }
+
+
+def load_paths(
+    names: Sequence[str], files: Sequence[str | Path], pairs: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Read the curves between pairs of points, and draw the straight lines between their ends.
+
+    Parameters
+    ----------
+    names : sequence of str
+        What the paths are called.
+    files : sequence of path
+        Arrays ``pair`` (m,) and ``points`` (m, N, d) of each, in the order of the names.
+    pairs : ndarray, shape (p,)
+        The pairs wanted.
+
+    Returns
+    -------
+    dict of ndarray, shape (p, N, d)
+        By name, in the order of `pairs`; last ``line``, between the ends of the first path.
+
+    Raises
+    ------
+    DataError
+        If there are not as many files as names, a file lacks a pair, or paths join other ends.
+    """
+    if not names or len(names) != len(files):
+        raise DataError(f"{len(names)} names for {len(files)} files of curves; expected as many")
+    if LINE in names or len(set(names)) < len(names):
+        raise DataError(
+            f"paths are {', '.join(names)}; expected each once, and {LINE!r} not at all"
+        )
+    paths: dict[str, np.ndarray] = {}
+    for name, file in zip(names, files, strict=True):
+        arrays = load_arrays(file, "pair", "points")
+        row_of = {int(pair): row for row, pair in enumerate(arrays["pair"])}
+        missing = [int(pair) for pair in pairs if int(pair) not in row_of]
+        if missing:
+            raise DataError(f"{file} lacks {len(missing)} pairs, such as {missing[0]}; solve them")
+        paths[name] = arrays["points"][[row_of[int(pair)] for pair in pairs]]
+    first = paths[names[0]]  # (p, N, d)
+    for name, points in paths.items():
+        if points.shape[2] != first.shape[2] or not np.allclose(
+            points[:, [0, -1]], first[:, [0, -1]], rtol=1e-4, atol=1e-4
+        ):
+            raise DataError(
+                f"paths {names[0]} and {name} join other ends; expected files of the same pairs "
+                "of one model"
+            )
+    t = np.linspace(0, 1, first.shape[1], dtype=first.dtype)[:, None]  # (N, 1)
+    return {**paths, LINE: (1 - t) * first[:, :1] + t * first[:, -1:]}

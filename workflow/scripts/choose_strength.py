@@ -1,0 +1,83 @@
+"""Choose the strength of a conformal weight by the images on geodesics of validation pairs."""
+
+import argparse
+import json
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from tqdm.auto import tqdm
+
+from latent_transport.catalogue import GEOMETRIES, load_geometry
+from latent_transport.classifiers import load_classifier
+from latent_transport.datasets import load_subset
+from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics
+from latent_transport.models import load_vae
+from latent_transport.plausibility import Judge, extract_features
+from latent_transport.regions import LINE
+from latent_transport.solvers import GaussNewton
+from latent_transport.storage import load_arrays, load_table, replacing, save_table
+from latent_transport.strengths import score_strengths
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, images_of, prepare
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    weighted = [name for name, recipe in GEOMETRIES.items() if recipe.weighted]
+    parser.add_argument("--geometry", required=True, choices=weighted)
+    parser.add_argument("--subset", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--uncertainty", help="of the uncertain decoder")
+    parser.add_argument("--classifier", required=True)
+    parser.add_argument("--pairs", required=True, help="table of validation pairs")
+    parser.add_argument("--candidates", type=float, nargs="+", required=True, help="strengths")
+    parser.add_argument("--settings", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--images", type=int, required=True, help="images between the ends")
+    parser.add_argument("--samples", type=int, required=True, help="importance samples an image")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--strength", required=True, help="JSON file to write")
+    parser.add_argument("--table", required=True, help="table of scores to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    settings = arguments.settings
+    vae, pairs = load_vae(arguments.model, device), load_table(arguments.pairs)
+    classifier = load_classifier(arguments.classifier, device)
+    training = images_of(load_subset(arguments.subset), "train", device)  # (m, D)
+    features = extract_features(classifier, training)  # (m, F)
+    judge = Judge(vae, classifier, features, arguments.samples)
+    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
+    z0, z1 = (codes[torch.tensor(pairs[row].to_numpy())] for row in ("row0", "row1"))  # (p, d)
+    t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (N,)
+    solver = GaussNewton(max_iterations=settings["max_iterations"], tolerance=settings["tolerance"])
+    curves = {LINE: torch.lerp(z0[:, None], z1[:, None], t[:, None])}  # (p, N, d) each
+    for strength in tqdm(arguments.candidates, unit="strength"):
+        geometry = load_geometry(
+            arguments.geometry,
+            vae=arguments.model,
+            codes=arguments.codes,
+            uncertainty=arguments.uncertainty,
+            strength=strength,
+            device=device,
+        )
+        options = {"controls": settings["controls"], "points": settings["points"]}
+        curves[str(strength)] = connecting_geodesics(geometry, z0, z1, solver=solver, **options)(t)
+    fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
+    tables = []
+    for path, points in curves.items():
+        # The same noise on every path, so that their comparison is free of it.
+        generator = torch.Generator(device).manual_seed(arguments.seed)
+        measured = judge.measure_paths(points, fractions, generator)
+        columns = {name: values.cpu().numpy() for name, values in measured.items()}
+        tables.append(pd.DataFrame({"pair": pairs["pair"], "path": path, **columns}))
+    scores = score_strengths(pd.concat(tables), LINE)
+    save_table(scores, arguments.table)
+    best = {"strength": scores.loc[scores["score"].idxmax(), "strength"]}
+    with replacing(arguments.strength) as path:
+        path.write_text(json.dumps(best) + "\n")
+
+
+if __name__ == "__main__":
+    run(main)

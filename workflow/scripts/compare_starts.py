@@ -1,0 +1,61 @@
+"""Count how often another start than the straight line leads to a shorter geodesic."""
+
+import argparse
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from latent_transport.evaluation import summarise_starts
+from latent_transport.geodesics import connecting_geodesics
+from latent_transport.geometries import Wasserstein1
+from latent_transport.graphs import NeighbourGraph
+from latent_transport.models import load_vae
+from latent_transport.storage import load_arrays, load_table, save_table
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, prepare
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--names", nargs="+", required=True, help="names of the models")
+    parser.add_argument("--models", nargs="+", required=True, help="in the names' order")
+    parser.add_argument("--codes", nargs="+", required=True, help="in the names' order")
+    parser.add_argument("--pairs", nargs="+", required=True, help="in the names' order")
+    parser.add_argument("--count", type=int, required=True, help="pairs of each model")
+    parser.add_argument("--graph-codes", type=int, required=True, help="codes in the graph")
+    parser.add_argument("--restarts", type=int, required=True, help="random starts")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="table to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    rows = []
+    for name, model, codes, pairs in zip(
+        arguments.names, arguments.models, arguments.codes, arguments.pairs, strict=True
+    ):
+        arrays = load_arrays(codes, "mean", "split")
+        every = torch.from_numpy(arrays["mean"]).to(device)  # (n, d)
+        training = torch.from_numpy(arrays["split"] == 0).to(device)  # (n,)
+        generator = torch.Generator().manual_seed(arguments.seed)
+        nodes = torch.randperm(int(training.sum()), generator=generator)[: arguments.graph_codes]
+        table = load_table(pairs).sample(frac=1, random_state=arguments.seed)
+        table = table.head(arguments.count).reset_index(drop=True)
+        z0, z1 = (every[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
+        geometry = Wasserstein1(load_vae(model, device).decoder)
+        graph = NeighbourGraph(geometry, every[training][nodes.to(device)])
+        for start, options in (
+            ("line", {}),
+            ("graph", {"start": graph}),
+            ("random", {"restarts": arguments.restarts}),
+        ):
+            table[start] = connecting_geodesics(geometry, z0, z1, **options).length.cpu().numpy()
+        rows += [
+            {"model": name, "kind": kind, "restarts": arguments.restarts, **summarise_starts(part)}
+            for kind, part in table.groupby("kind", sort=False)
+        ]
+    save_table(pd.DataFrame(rows), arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""Draw how plausible the images on the paths are."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.plotting import plot_plausibility, save_figure
+from latent_transport.storage import load_table
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summary", required=True, help="table of plausibility")
+    parser.add_argument("--model", default="all", help="model to draw")
+    parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
+    arguments = parser.parse_args(argv)
+    figure = plot_plausibility(load_table(arguments.summary), arguments.model)
+    save_figure(figure, *arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
