@@ -1,0 +1,93 @@
+"""How much distances between the same images vary when a model is trained again."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from latent_transport.storage import DataError
+
+KEYS = ["index0", "index1"]
+MODELS_NEEDED = 2
+
+
+def measure_stability(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    r"""Coefficients of variation of the distances of fixed image pairs over retrained models.
+
+    For the distances :math:`d_1, \dots, d_S` of one pair under S models that differ in their
+    seeds, the coefficient is their standard deviation (with S - 1) over their mean. It has no
+    unit, so that distances in grey levels compare with latent ones.
+
+    A model may also hold all its distances larger than the next one does. The
+    ``relative_coefficient`` leaves that out: each model's distances are first divided by their
+    mean over the pairs.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        One a model, at least two, with the columns ``index0, index1`` (the images) and one of
+        positive distances for each geometry.
+
+    Returns
+    -------
+    DataFrame
+        One row a pair and geometry, in the order of the first table: ``pair, index0, index1,
+        geometry, seeds, mean, std, coefficient, relative_coefficient``.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two tables, they differ in pairs or geometries, or a distance is
+        not positive and finite.
+    """
+    if len(tables) < MODELS_NEEDED:
+        raise DataError(
+            f"{len(tables)} table of distances; variation needs at least {MODELS_NEEDED} models, "
+            "trained with different seeds"
+        )
+    first = tables[0]
+    geometries = [name for name in first.columns if name not in ("pair", *KEYS)]
+    for number, table in enumerate(tables):
+        _check(table, first, geometries, number)
+    every = pd.concat([table[geometries].reset_index(drop=True) for table in tables])
+    rows = every.groupby(level=0)  # the tables' rows of one pair
+    relative = pd.concat([_over_mean(table[geometries]) for table in tables]).groupby(level=0)
+    mean, std = rows.mean(), rows.std(ddof=1)
+    pairs = first[KEYS].reset_index(drop=True)
+    parts = [
+        pairs.assign(
+            pair=pairs.index,
+            geometry=geometry,
+            seeds=len(tables),
+            mean=mean[geometry],
+            std=std[geometry],
+            coefficient=std[geometry] / mean[geometry],
+            relative_coefficient=relative[geometry].std(ddof=1) / relative[geometry].mean(),
+        )
+        for geometry in geometries
+    ]
+    long = pd.concat(parts).sort_values("pair", kind="stable", ignore_index=True)
+    return long[["pair", *KEYS, *long.columns.drop(["pair", *KEYS])]]
+
+
+def _over_mean(distances: pd.DataFrame) -> pd.DataFrame:
+    return (distances / distances.mean()).reset_index(drop=True)
+
+
+def _check(table: pd.DataFrame, first: pd.DataFrame, geometries: list[str], number: int) -> None:
+    missing = [name for name in (*KEYS, *geometries) if name not in table.columns]
+    if missing or len(table.columns) != len(first.columns):
+        raise DataError(
+            f"table {number} of distances has the columns {', '.join(table.columns)}, the first "
+            f"{', '.join(first.columns)}; measure the same geometries with every model"
+        )
+    if len(table) != len(first) or (table[KEYS].to_numpy() != first[KEYS].to_numpy()).any():
+        raise DataError(
+            f"table {number} of distances is of other image pairs than the first; measure the "
+            "same pairs, in the same order, with every model"
+        )
+    values = table[geometries].to_numpy()
+    if not ((values > 0) & (values < float("inf"))).all():
+        raise DataError(
+            f"table {number} of distances has {(~(values > 0)).sum()} that are not positive; "
+            "choose pairs of different images"
+        )

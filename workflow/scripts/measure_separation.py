@@ -1,0 +1,54 @@
+"""Measure how far the W1 and the Fisher-Rao geodesics of one latent space part."""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from latent_transport.geometries import FisherRao, Wasserstein1
+from latent_transport.models import load_vae
+from latent_transport.separation import measure_separation
+from latent_transport.storage import DataError, load_arrays, load_table, save_table
+from workflow.scripts.command import run
+from workflow.scripts.compute import add_compute_options, prepare
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", required=True, help="of the model, e.g. digit0 or all")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--pairs", required=True, help="table of the pairs and their kinds")
+    parser.add_argument("--wasserstein1", required=True, help="curves of the W1 geodesics")
+    parser.add_argument("--fisher-rao", required=True, help="curves of the Fisher-Rao geodesics")
+    parser.add_argument("--output", required=True, help="table to write")
+    add_compute_options(parser)
+    arguments = parser.parse_args(argv)
+    device = prepare(arguments)
+    decoder = load_vae(arguments.model, device).decoder
+    ours, theirs = (
+        load_arrays(path, "pair", "points")
+        for path in (arguments.wasserstein1, arguments.fisher_rao)
+    )
+    table = load_table(arguments.pairs)[["kind", "pair"]]
+    if not all(np.array_equal(table["pair"], curves["pair"]) for curves in (ours, theirs)):
+        raise DataError(
+            f"{arguments.wasserstein1} and {arguments.fisher_rao} are not of the pairs of "
+            f"{arguments.pairs}: delete them and run the workflow again"
+        )
+    measured = measure_separation(
+        Wasserstein1(decoder),
+        torch.from_numpy(ours["points"]).to(device),
+        FisherRao(decoder),
+        torch.from_numpy(theirs["points"]).to(device),
+    )
+    table.insert(0, "model", arguments.name)
+    table["path"] = "wasserstein1"
+    names = {"excess_first": "excess_wasserstein1", "excess_second": "excess_fisher_rao"}
+    for name, values in measured.items():
+        table[names.get(name, name)] = values.cpu().numpy()
+    save_table(table, arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""Draw how much distances vary over retrained models."""
+
+import argparse
+from collections.abc import Sequence
+
+from latent_transport.plotting import plot_stability, save_figure
+from latent_transport.storage import load_table
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", required=True, help="table of a row a pair and geometry")
+    parser.add_argument("--summary", required=True, help="table of means and intervals")
+    parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
+    arguments = parser.parse_args(argv)
+    figure = plot_stability(load_table(arguments.table), load_table(arguments.summary))
+    save_figure(figure, *arguments.output)
+
+
+if __name__ == "__main__":
+    run(main)
