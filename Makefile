@@ -1,11 +1,12 @@
 # make figures  regenerates the paper's figures;  make test  runs the tests.
-# Both set up a virtual environment first. Variables: CORES, CONFIG, PYTHON.
+# Both set up a virtual environment first. Variables: CORES, CONFIG, REPORT, PYTHON.
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/paper.yaml
+REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
 
-.PHONY: figures quick benchmark test lint clean
+.PHONY: figures quick report benchmark paper check test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -14,8 +15,19 @@ figures: .venv/installed
 quick: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
 
+# One HTML file with every figure and table, and the interactive page, beside the results.
+report: .venv/installed
+	$(BIN)/snakemake all page --cores $(CORES) --configfile $(CONFIG)
+	$(BIN)/snakemake all page --cores $(CORES) --configfile $(CONFIG) --report $(REPORT)
+
 benchmark: .venv/installed
 	$(BIN)/snakemake benchmark --cores $(CORES) --configfile $(CONFIG)
+
+paper: .venv/installed
+	$(BIN)/snakemake paper --cores $(CORES) --configfile $(CONFIG)
+
+check: .venv/installed
+	$(BIN)/snakemake check --cores $(CORES) --configfile $(CONFIG)
 
 test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -10,8 +10,12 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/geodesics.smk"
+include: "workflow/rules/fields.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/evidence.smk"
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/report.smk"
+include: "workflow/rules/paper.smk"
 
 
 localrules:
@@ -20,6 +24,8 @@ localrules:
     models,
     geodesics,
     figures,
+    evidence,
+    page,
     benchmark,
 
 
@@ -36,7 +42,7 @@ rule models:
 
 rule geodesics:
     input:
-        expand(rules.gather_geodesics.output, model=MODELS),
+        expand(rules.gather_geodesics.output, model=MODELS, geometry="wasserstein1"),
 
 
 rule figures:
@@ -45,10 +51,20 @@ rule figures:
         PUBLISHED,
 
 
+rule page:
+    input:
+        rules.build_page.output,
+
+
 rule benchmark:
     input:
-        rules.benchmark_wasserstein1.output,
-        expand(rules.benchmark_solvers.output, model=[DIGIT_MODELS[0], MODELS[-1]]),
+        rules.plot_benchmark.output,
+        expand("<paper>/figures/benchmark.{format}", format=FORMATS),
+
+
+rule evidence:
+    input:
+        expand("<results>/tables/{part}.csv", part=EVIDENCE_PARTS),
 
 
 rule all:
@@ -56,3 +72,5 @@ rule all:
     input:
         rules.figures.input,
         rules.tabulate.output,
+        rules.evidence.input,
+        rules.paper.input,

@@ -19,8 +19,9 @@ def choose_pairs(
     random: int,
     far: int,
     seed: int,
+    among: int = TEST_SPLIT,
 ) -> pd.DataFrame:
-    """Choose pairs of different test images as endpoints.
+    """Choose pairs of different held-out images as endpoints.
 
     A ``random`` pair is uniform; a ``far`` one is, of 64 uniform candidates, the pair whose codes
     are farthest apart in the Euclidean metric of the latent space. Each pair has a generator of
@@ -37,6 +38,8 @@ def choose_pairs(
         Numbers of pairs of the two kinds.
     seed : int
         Non-negative seed.
+    among : int
+        Split that the images are of.
 
     Returns
     -------
@@ -46,11 +49,11 @@ def choose_pairs(
     Raises
     ------
     DataError
-        If fewer than two test images are at hand, or no pair is asked for.
+        If fewer than two images are at hand, or no pair is asked for.
     """
-    held_out = np.flatnonzero(split == TEST_SPLIT)
+    held_out = np.flatnonzero(split == among)
     if len(held_out) < 2:
-        raise DataError(f"{len(held_out)} test images; endpoint pairs need at least 2")
+        raise DataError(f"{len(held_out)} images in split {among}; endpoint pairs need at least 2")
     if random < 0 or far < 0 or random + far == 0:
         raise DataError(f"{random} random and {far} far pairs; expected at least one pair in all")
     chosen = []

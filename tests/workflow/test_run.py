@@ -41,11 +41,24 @@ SETTINGS = {
         "chunks": 2,
         "pairs": {"digit": {"random": 2, "far": 1}, "all": {"random": 2, "far": 1}},
     },
-    "figures": {"field_size": 6, "curves": 2, "pairs": 2, "images": 3, "surface_digit": 1},
+    "figures": {
+        "field_size": 6,
+        "indicatrices": 3,
+        "curves": 2,
+        "pairs": 2,
+        "images": 3,
+        "surface_digit": 1,
+    },
+    "page": {"anchors": 3},
+    "evidence": {"parts": []},
+    "paper": {"benchmarks": False, "reference": None},
 }
 MODELS = ("digit1", "all")
 DIMS = {"digit1": 2, "all": 3}
-FIGURES = ("figure1", "figure2", "figure3", "figure4", "training")
+FIGURES = (
+    *("figure1", "figure2", "figure3", "figure4", "figure4_extended"),
+    *("indicatrices", "training"),
+)
 GEODESICS = [
     *("pair", "kind", "row0", "row1", "index0", "index1", "label0", "label1", "seed"),
     *("length", "energy", "line_length", "line_energy", "shortening"),
@@ -136,13 +149,13 @@ def test_history_and_codes(results, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_table_of_geodesics(results, model):
-    folder = results / "geodesics" / model
+    folder = results / "geodesics" / model / "wasserstein1"
     table = pd.read_csv(folder / "geodesics.csv")
     pd.testing.assert_frame_equal(
         table, pd.read_parquet(folder / "geodesics.parquet"), check_dtype=False, rtol=1e-12
     )
     assert list(table.columns) == GEODESICS
-    pairs = pd.read_csv(folder / "pairs.csv")
+    pairs = pd.read_csv(folder.parent / "pairs.csv")
     pd.testing.assert_frame_equal(table[list(pairs.columns)], pairs)
     assert table["pair"].tolist() == [0, 1, 2]
     assert table["kind"].tolist() == ["random", "random", "far"]
@@ -152,7 +165,7 @@ def test_table_of_geodesics(results, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_lengths_and_energies(results, model):
-    table = pd.read_csv(results / "geodesics" / model / "geodesics.csv")
+    table = pd.read_csv(results / "geodesics" / model / "wasserstein1" / "geodesics.csv")
     for curve in ("", "line_"):
         length, energy = table[f"{curve}length"], table[f"{curve}energy"]
         assert (length > 0).all()
@@ -168,8 +181,8 @@ def test_lengths_and_energies(results, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_curves_join_the_codes_of_their_images(results, model):
-    table = pd.read_csv(results / "geodesics" / model / "geodesics.csv")
-    curves = load_file(results / "geodesics" / model / "curves.safetensors")
+    table = pd.read_csv(results / "geodesics" / model / "wasserstein1" / "geodesics.csv")
+    curves = load_file(results / "geodesics" / model / "wasserstein1" / "curves.safetensors")
     mean = load_file(results / "models" / model / "codes.safetensors")["mean"]
     assert curves["points"].shape == (3, 257, DIMS[model])
     assert curves["points"].dtype == np.float32
@@ -194,7 +207,9 @@ def test_field_of_a_plane(results):
         "surface_chord": (2, 3),
     }
     assert (field["volume"] > 0).all()
-    curves = load_file(results / "geodesics" / "digit1" / "curves.safetensors")["points"]
+    curves = load_file(results / "geodesics" / "digit1" / "wasserstein1" / "curves.safetensors")[
+        "points"
+    ]
     np.testing.assert_array_equal(field["geodesic"], curves[2])  # the far one
     for end in (0, -1):
         np.testing.assert_allclose(field["line"][end], field["geodesic"][end], atol=1e-6)
@@ -207,7 +222,9 @@ def test_field_of_a_plane(results):
 
 def test_images_along_the_paths(results):
     paths = load_file(results / "paths" / "all.safetensors")
-    table = pd.read_csv(results / "geodesics" / "all" / "geodesics.csv").set_index("pair")
+    table = pd.read_csv(results / "geodesics" / "all" / "wasserstein1" / "geodesics.csv").set_index(
+        "pair"
+    )
     data = load_file(results / "data" / "all.safetensors")
     rows = table.loc[paths["pair"], ["row0", "row1"]].to_numpy()
     np.testing.assert_array_equal(paths["ends"], data["images"][rows])
@@ -341,11 +358,12 @@ def test_a_changed_setting_reruns_what_depends_on_it(repository, changes, again,
 
 
 def load_geodesics(repository: Path, model: str = "digit1") -> pd.DataFrame:
-    return pd.read_csv(repository / "results" / "tiny" / "geodesics" / model / "geodesics.csv")
+    folder = repository / "results" / "tiny" / "geodesics" / model
+    return pd.read_csv(folder / "wasserstein1" / "geodesics.csv")
 
 
 def test_chunks_change_no_result(repository, finished):
-    target = "results/tiny/geodesics/digit1/geodesics.csv"
+    target = "results/tiny/geodesics/digit1/wasserstein1/geodesics.csv"
     jobs = plan_tiny(repository, target, geodesics__chunks=1)
     assert jobs == {"solve_geodesics": 1, "gather_geodesics": 1}
     run_tiny(repository, target, geodesics__chunks=1)
@@ -363,6 +381,7 @@ def solve_chunk(results: Path, folder: Path, chunk: str, **settings: object) -> 
     given = {"solver": "gauss-newton", "tolerance": 1e-3, **SETTINGS["geodesics"], **settings}
     solve_geodesics.main(
         [
+            *("--geometry", "wasserstein1"),
             *("--model", str(results / "models" / "digit1" / "vae.safetensors")),
             *("--codes", str(results / "models" / "digit1" / "codes.safetensors")),
             *("--pairs", str(results / "geodesics" / "digit1" / "pairs.csv")),
@@ -384,7 +403,7 @@ def test_more_chunks_than_pairs_leave_some_empty(results, tmp_path):
         ]
     )
     table = pd.read_csv(gathered[0])
-    expected = pd.read_csv(results / "geodesics" / "digit1" / "geodesics.csv")
+    expected = pd.read_csv(results / "geodesics" / "digit1" / "wasserstein1" / "geodesics.csv")
     assert list(table.columns) == GEODESICS
     np.testing.assert_array_equal(table["pair"], [0, 1, 2])
     np.testing.assert_allclose(table["length"], expected["length"], rtol=1e-3)
@@ -397,7 +416,7 @@ def test_more_chunks_than_pairs_leave_some_empty(results, tmp_path):
 
 
 def test_mixtures_of_logistics(repository):
-    target = "results/tiny/geodesics/digit1/geodesics.csv"
+    target = "results/tiny/geodesics/digit1/wasserstein1/geodesics.csv"
     run_tiny(
         repository,
         target,
@@ -421,7 +440,7 @@ def test_mixtures_of_logistics(repository):
 def test_the_published_solver(repository):
     run_tiny(
         repository,
-        "results/tiny/geodesics/digit1/geodesics.csv",
+        "results/tiny/geodesics/digit1/wasserstein1/geodesics.csv",
         geodesics__solver="stochman",
         geodesics__max_iterations=4,
         geodesics__chunks=1,
@@ -430,7 +449,9 @@ def test_the_published_solver(repository):
     assert list(table.columns) == GEODESICS
     assert (table["iterations"] == 4).all()
     assert (table["length"] <= np.sqrt(table["energy"]) * (1 + 1e-6)).all()
-    curves = load_file(repository / "results/tiny/geodesics/digit1/curves.safetensors")["points"]
+    curves = load_file(
+        repository / "results/tiny/geodesics/digit1/wasserstein1/curves.safetensors"
+    )["points"]
     mean = load_file(repository / "results/tiny/models/digit1/codes.safetensors")["mean"]
     for row, end in (("row0", 0), ("row1", -1)):
         np.testing.assert_allclose(curves[:, end], mean[table[row]], atol=1e-5)

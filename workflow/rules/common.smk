@@ -70,7 +70,25 @@ DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 
 FORMATS = ("pdf", "png")
-NAMES = ["figure1", "figure2", "training"] + ["figure3", "figure4"] * config["all_digits"]
+NAMES = ["figure1", "figure2", "indicatrices", "training"]
+NAMES += ["figure3", "figure4", "figure4_extended"] * config["all_digits"]
+# Two parts of the evidence are of the latent space of all digits.
+EVIDENCE_PARTS = [
+    part
+    for part in config["evidence"]["parts"]
+    if config["all_digits"] or part not in ("plausibility", "neighbours")
+]
+DRAWN_PARTS = ("containment", "plausibility", "ramp", "stability", "neighbours")
+NAMES += [part for part in EVIDENCE_PARTS if part in DRAWN_PARTS]
+
+for kind in ["digit"] + ["all"] * config["all_digits"]:
+    for geometry in ["wasserstein1"] + ["fisher-rao"] * ("separation" in EVIDENCE_PARTS):
+        require(
+            geometry in config["evidence"]["geometries"][kind],
+            f"evidence.geometries.{kind}",
+            f"a list with {geometry}, which other paths are compared with",
+        )
+
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 
@@ -93,7 +111,8 @@ shell.prefix(
 
 
 wildcard_constraints:
-    model=r"digit\d|all",
+    model=r"(digit\d|all)(-seed\d+)?",
+    geometry="[a-z0-9-]+",
 
 
 scattergather:
@@ -129,17 +148,27 @@ def _path_of(module):
 
 def kind_of(wildcards):
     """Section of the config for a model: that of all digits, or that of a single one."""
-    return "all" if wildcards.model == "all" else "digit"
+    return "all" if wildcards.model.startswith("all") else "digit"
 
 
 def digits_of(wildcards):
     """Digits that a model sees."""
-    return list(range(10)) if wildcards.model == "all" else [int(wildcards.model[-1])]
+    return list(range(10)) if kind_of(wildcards) == "all" else [int(wildcards.model[5])]
+
+
+def subset_of(wildcards):
+    """Images that a model sees, whatever the seed of its training."""
+    return f"<results>/data/{wildcards.model.split('-')[0]}.safetensors"
+
+
+def seed_of(wildcards):
+    """Seed of a model's training: the config's, or the one that its name adds."""
+    return config["seed"] + int(wildcards.model.partition("-seed")[2] or 0)
 
 
 def urgency_of(wildcards):
     """The largest model goes first, lest it run alone in the end."""
-    return int(wildcards.model == "all")
+    return int(kind_of(wildcards) == "all")
 
 
 def figure(name):
@@ -151,3 +180,48 @@ def figure(name):
         labels={"figure": name},
     )
     return [vector, f"<results>/figures/{name}.png"]
+
+
+def files_of_geometry(wildcards):
+    """What a geometry needs beyond the model and its codes: options of scripts, and files."""
+    folder = f"<results>/models/{wildcards.model}"
+    files = {}
+    if wildcards.geometry.startswith("uncertain"):
+        files["uncertainty"] = f"{folder}/uncertainty.safetensors"
+    if wildcards.geometry == "ensemble":
+        files["ensemble"] = f"{folder}/ensemble.safetensors"
+    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "all":
+        files["strength"] = f"{folder}/strength/{wildcards.geometry}.json"
+    return files
+
+
+def options_of_geometry(wildcards, input):
+    """Those files as options; in latent planes the strength of a weight is the config's."""
+    options = [part for name in files_of_geometry(wildcards) for part in (f"--{name}", input[name])]
+    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "digit":
+        options += ["--strength", config["evidence"]["strength"]["planes"]]
+    return options
+
+
+def compared(kind):
+    """Geometries whose paths are compared in models of a kind."""
+    return config["evidence"]["geometries"][kind]
+
+
+def curves_of(wildcards):
+    """Curves of every geometry that is compared in a model."""
+    return expand(
+        rules.gather_geodesics.output.curves,
+        model=wildcards.model,
+        geometry=compared(kind_of(wildcards)),
+    )
+
+
+def summary(part):
+    """Table of a part of the evidence."""
+    return report(
+        f"<results>/tables/{part}.csv",
+        caption=f"../report/{part}.rst",
+        category="Tables",
+        labels={"table": part},
+    )

@@ -20,8 +20,8 @@ rule plot_figure2:
     input:
         fields=expand(rules.measure_field.output, model=DIGIT_MODELS),
         codes=expand(rules.encode.output, model=DIGIT_MODELS),
-        geodesics=expand(rules.gather_geodesics.output.tables[0], model=DIGIT_MODELS),
-        curves=expand(rules.gather_geodesics.output.curves, model=DIGIT_MODELS),
+        geodesics=expand(W1_TABLE, model=DIGIT_MODELS),
+        curves=expand(W1_CURVES, model=DIGIT_MODELS),
         code=code_of("plot_figure2"),
     output:
         figure("figure2"),
@@ -45,7 +45,7 @@ rule plot_figure2:
 rule plot_figure3:
     input:
         paths="<results>/paths/all.safetensors",
-        code=code_of("plot_figure3"),
+        code=code_of("plot_paths"),
     output:
         figure("figure3"),
     log:
@@ -55,14 +55,14 @@ rule plot_figure3:
     conda:
         ENVIRONMENT
     shell:
-        "python -m workflow.scripts.plot_figure3 --paths {input.paths:q} --output {output:q} "
-        "2> {log:q}"
+        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs first "
+        "--output {output:q} 2> {log:q}"
 
 
 rule plot_figure4:
     input:
         paths="<results>/paths/all.safetensors",
-        code=code_of("plot_figure4"),
+        code=code_of("plot_paths"),
     output:
         figure("figure4"),
     log:
@@ -72,8 +72,25 @@ rule plot_figure4:
     conda:
         ENVIRONMENT
     shell:
-        "python -m workflow.scripts.plot_figure4 --paths {input.paths:q} --output {output:q} "
-        "2> {log:q}"
+        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs others "
+        "--output {output:q} 2> {log:q}"
+
+
+rule plot_figure4_extended:
+    input:
+        paths="<results>/paths/all.safetensors",
+        code=code_of("plot_paths"),
+    output:
+        figure("figure4_extended"),
+    log:
+        "<logs>/plot_figure4_extended.log",
+    benchmark:
+        "<benchmarks>/plot_figure4_extended.tsv"
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs others "
+        "--rows geodesic line interpolation --output {output:q} 2> {log:q}"
 
 
 rule plot_training:

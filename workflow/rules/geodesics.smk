@@ -15,59 +15,66 @@ rule choose_pairs:
         far=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["far"],
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.choose_pairs --codes {input.codes:q} "
+        "python -m workflow.scripts.choose_pairs --codes {input.codes:q} --split test "
         "--random {params.random} --far {params.far} --seed {params.seed} "
         "--output {output:q} 2> {log:q}"
 
 
+SOLVER_SETTINGS = {
+    key: config["geodesics"][key]
+    for key in ("solver", "controls", "points", "max_iterations", "tolerance")
+}
+
+
 rule solve_geodesics:
     input:
+        unpack(files_of_geometry),
         model=rules.train_vae.output.model,
         codes=rules.encode.output,
         pairs=rules.choose_pairs.output,
         code=code_of("solve_geodesics"),
     output:
-        table="<results>/geodesics/{model}/chunks/{scatteritem}.csv",
-        curves="<results>/geodesics/{model}/chunks/{scatteritem}.safetensors",
+        table="<results>/geodesics/{model}/{geometry}/chunks/{scatteritem}.csv",
+        curves="<results>/geodesics/{model}/{geometry}/chunks/{scatteritem}.safetensors",
     log:
-        "<logs>/solve_geodesics/{model}/{scatteritem}.log",
+        "<logs>/solve_geodesics/{model}/{geometry}/{scatteritem}.log",
     benchmark:
-        "<benchmarks>/solve_geodesics/{model}/{scatteritem}.tsv"
+        "<benchmarks>/solve_geodesics/{model}/{geometry}/{scatteritem}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
     params:
-        settings=json.dumps(
-            {
-                key: config["geodesics"][key]
-                for key in ("solver", "controls", "points", "max_iterations", "tolerance")
-            }
-        ),
+        options=options_of_geometry,
+        settings=json.dumps(SOLVER_SETTINGS),
         device=config["device"],
     shell:
-        "python -m workflow.scripts.solve_geodesics --model {input.model:q} "
-        "--codes {input.codes:q} --pairs {input.pairs:q} --chunk {wildcards.scatteritem} "
+        "python -m workflow.scripts.solve_geodesics --geometry {wildcards.geometry} "
+        "{params.options:q} --model {input.model:q} --codes {input.codes:q} "
+        "--pairs {input.pairs:q} --chunk {wildcards.scatteritem} "
         "--settings {params.settings:q} --table {output.table:q} --curves {output.curves:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"
 
 
 rule gather_geodesics:
     input:
-        tables=gather.chunk("<results>/geodesics/{{model}}/chunks/{scatteritem}.csv"),
-        curves=gather.chunk("<results>/geodesics/{{model}}/chunks/{scatteritem}.safetensors"),
+        tables=gather.chunk("<results>/geodesics/{{model}}/{{geometry}}/chunks/{scatteritem}.csv"),
+        curves=gather.chunk(
+            "<results>/geodesics/{{model}}/{{geometry}}/chunks/{scatteritem}.safetensors"
+        ),
         code=code_of("gather_geodesics"),
     output:
         tables=[
-            "<results>/geodesics/{model}/geodesics.csv",
-            "<results>/geodesics/{model}/geodesics.parquet",
+            "<results>/geodesics/{model}/{geometry}/geodesics.csv",
+            "<results>/geodesics/{model}/{geometry}/geodesics.parquet",
         ],
-        curves="<results>/geodesics/{model}/curves.safetensors",
+        curves="<results>/geodesics/{model}/{geometry}/curves.safetensors",
     log:
-        "<logs>/gather_geodesics/{model}.log",
+        "<logs>/gather_geodesics/{model}/{geometry}.log",
     benchmark:
-        "<benchmarks>/gather_geodesics/{model}.tsv"
+        "<benchmarks>/gather_geodesics/{model}/{geometry}.tsv"
     conda:
         ENVIRONMENT
     shell:
@@ -76,39 +83,17 @@ rule gather_geodesics:
         "--output-curves {output.curves:q} 2> {log:q}"
 
 
-rule measure_field:
-    input:
-        model=rules.train_vae.output.model,
-        codes=rules.encode.output,
-        table=rules.gather_geodesics.output.tables[0],
-        curves=rules.gather_geodesics.output.curves,
-        code=code_of("measure_field"),
-    output:
-        "<results>/models/{model}/field.safetensors",
-    log:
-        "<logs>/measure_field/{model}.log",
-    benchmark:
-        "<benchmarks>/measure_field/{model}.tsv"
-    conda:
-        ENVIRONMENT
-    threads: 1
-    params:
-        size=config["figures"]["field_size"],
-        seed=config["seed"],
-        device=config["device"],
-    shell:
-        "python -m workflow.scripts.measure_field --model {input.model:q} "
-        "--codes {input.codes:q} --geodesics {input.table:q} --curves {input.curves:q} "
-        "--size {params.size} --seed {params.seed} --output {output:q} "
-        "--threads {threads} --device {params.device:q} 2> {log:q}"
+# The paper's geodesics, of which the figures are made.
+W1_TABLE = "<results>/geodesics/{model}/wasserstein1/geodesics.csv"
+W1_CURVES = "<results>/geodesics/{model}/wasserstein1/curves.safetensors"
 
 
 rule decode_paths:
     input:
         subset=rules.subset.output,
         model=rules.train_vae.output.model,
-        table=rules.gather_geodesics.output.tables[0],
-        curves=rules.gather_geodesics.output.curves,
+        table=W1_TABLE,
+        curves=W1_CURVES,
         code=code_of("decode_paths"),
     output:
         "<results>/paths/{model}.safetensors",
@@ -134,16 +119,20 @@ rule decode_paths:
 rule tabulate:
     input:
         evaluations=expand(rules.evaluate_vae.output, model=MODELS),
-        geodesics=expand(rules.gather_geodesics.output.tables[0], model=MODELS),
+        geodesics=expand(W1_TABLE, model=MODELS),
         code=code_of("tabulate"),
     output:
         models=report(
-            "<results>/tables/models.csv", caption="../report/models.rst", category="Tables"
+            "<results>/tables/models.csv",
+            caption="../report/models.rst",
+            category="Tables",
+            labels={"table": "models"},
         ),
         geodesics=report(
             "<results>/tables/geodesics.csv",
             caption="../report/geodesics.rst",
             category="Tables",
+            labels={"table": "geodesics"},
         ),
     log:
         "<logs>/tabulate.log",

@@ -1,6 +1,6 @@
 rule train_vae:
     input:
-        subset=rules.subset.output,
+        subset=subset_of,
         code=code_of("train_vae"),
     output:
         model="<results>/models/{model}/vae.safetensors",
@@ -20,7 +20,7 @@ rule train_vae:
             config["models"][kind_of(wildcards)]["architecture"]
         ),
         schedule=lambda wildcards: json.dumps(config["models"][kind_of(wildcards)]["schedule"]),
-        seed=config["seed"],
+        seed=seed_of,
         device=config["device"],
     shell:
         "python -m workflow.scripts.train_vae --subset {input.subset:q} "
@@ -31,7 +31,7 @@ rule train_vae:
 
 rule encode:
     input:
-        subset=rules.subset.output,
+        subset=subset_of,
         model=rules.train_vae.output.model,
         code=code_of("encode"),
     output:
@@ -52,7 +52,7 @@ rule encode:
 
 rule evaluate_vae:
     input:
-        subset=rules.subset.output,
+        subset=subset_of,
         model=rules.train_vae.output.model,
         history=rules.train_vae.output.history,
         codes=rules.encode.output,

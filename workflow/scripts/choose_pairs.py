@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.subsets import SPLITS
 from latent_transport.pairs import choose_pairs
 from latent_transport.storage import load_arrays, save_table
 from workflow.scripts.command import run
@@ -11,6 +12,7 @@ from workflow.scripts.command import run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codes", required=True)
+    parser.add_argument("--split", required=True, choices=SPLITS, help="of the images")
     parser.add_argument("--random", type=int, required=True, help="uniformly random pairs")
     parser.add_argument("--far", type=int, required=True, help="pairs that are far apart")
     parser.add_argument("--seed", type=int, required=True)
@@ -25,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         random=arguments.random,
         far=arguments.far,
         seed=arguments.seed,
+        among=SPLITS.index(arguments.split),
     )
     save_table(pairs, arguments.output)
 

@@ -3,17 +3,25 @@
 import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from latent_transport.catalogue import GEOMETRIES, load_geometry
 from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics, measure_curves
-from latent_transport.geometries import Wasserstein1
-from latent_transport.models import load_vae
 from latent_transport.solvers import GaussNewton
 from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
+
+
+def read_strength(text: str) -> float:
+    """Return the number, or the one that the named JSON file holds."""
+    try:
+        return float(text)
+    except ValueError:
+        return float(json.loads(Path(text).read_text())["strength"])
 
 
 def make_solver(settings: dict) -> object:
@@ -27,6 +35,10 @@ def make_solver(settings: dict) -> object:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--geometry", required=True, choices=GEOMETRIES)
+    parser.add_argument("--uncertainty", help="of the uncertain decoder")
+    parser.add_argument("--ensemble", help="of decoders")
+    parser.add_argument("--strength", type=read_strength, help="of the weight: number, or file")
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
@@ -42,7 +54,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = load_table(arguments.pairs)
     table = table[table["pair"] % chunks == number - 1].reset_index(drop=True)
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
-    geometry = Wasserstein1(load_vae(arguments.model, device).decoder)
+    geometry = load_geometry(
+        arguments.geometry,
+        vae=arguments.model,
+        codes=arguments.codes,
+        uncertainty=arguments.uncertainty,
+        ensemble=arguments.ensemble,
+        strength=arguments.strength,
+        device=device,
+    )
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (257,)
     z0, z1 = (codes[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
     points = z0.new_empty(0, len(t), z0.shape[1])

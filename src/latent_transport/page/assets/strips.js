@@ -1,0 +1,64 @@
+// Images along the paths: a row a path, a tile a step.
+
+const STEPS = 9;
+
+// Ink on the tile's own ground, so that the image follows the colour scheme.
+function drawImage(canvas, levels, side) {
+  const ink = hexToRgb(cssColour("--ink"));
+  const image = new ImageData(side, side);
+  levels.forEach((level, i) => image.data.set([...ink, level], 4 * i));
+  canvas.width = canvas.height = side;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+class Strips {
+  constructor(box, decoder, paths, side, onStep) {
+    this.decoder = decoder;
+    this.paths = paths;
+    this.side = side;
+    this.rows = new Map(paths.names.map((name) => [name, this.addRow(box, name, onStep)]));
+  }
+
+  addRow(box, name, onStep) {
+    const row = document.createElement("div");
+    row.className = "strip";
+    row.dataset.path = name;
+    const title = document.createElement("span");
+    title.className = "name";
+    title.textContent = PATHS[name].label;
+    title.style.setProperty("--colour", `var(--${name})`);
+    const tiles = Array.from({ length: STEPS }, (_, step) => {
+      const tile = document.createElement("canvas");
+      const fraction = (step + 1) / (STEPS + 1);
+      tile.className = "tile";
+      tile.addEventListener("pointerenter", () => onStep(name, fraction));
+      return tile;
+    });
+    row.append(title, ...tiles);
+    box.append(row);
+    return { row, tiles };
+  }
+
+  draw({ ends, shown, fraction }) {
+    this.rows.forEach(({ row, tiles }, name) => {
+      row.hidden = !shown.has(name) || ends.length < 2;
+      if (row.hidden) return;
+      tiles.forEach((tile, step) => {
+        const at = (step + 1) / (STEPS + 1);
+        const image = this.decoder.mean(this.paths.at(name, ...ends, at));
+        drawImage(tile, image, this.side);
+      });
+      this.mark(fraction);
+    });
+  }
+
+  // Frame the tiles nearest to a fraction of the paths.
+  mark(fraction) {
+    this.rows.forEach(({ tiles }) => {
+      tiles.forEach((tile, step) => {
+        const near = fraction !== null && Math.abs(fraction * (STEPS + 1) - step - 1) < 0.5;
+        tile.classList.toggle("marked", near);
+      });
+    });
+  }
+}

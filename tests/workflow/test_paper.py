@@ -1,0 +1,302 @@
+"""Manuscript and check: from tables to a PDF, and from a run to its verdict."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typst
+import yaml
+from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
+
+from latent_transport.verdicts import PLAUSIBILITY
+from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
+
+SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"
+CONFIG = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+PATHS = ("line", "wasserstein1", "fisher-rao", "uncertain", "density", "interpolation")
+FIGURE = "#set page(width: 9cm, height: 3cm)\nA figure."
+
+
+def summarise(measures, *, models=("all planes", "all"), paths=PATHS, references=("line",)):
+    rng = np.random.default_rng(0)
+    rows = [
+        (model, kind, path, measure, 10, *values, reference)
+        for model in models
+        for kind in ("random", "far")
+        for path in paths
+        for measure in measures
+        for reference in references
+        for values in [np.sort(rng.random((2, 3)), -1)[:, [1, 0, 2]].ravel()]
+    ]
+    names = "model kind path measure pairs mean mean_low mean_high difference difference_low"
+    table = pd.DataFrame(rows, columns=[*names.split(), "difference_high", "reference"])
+    table.loc[table["path"] == table["reference"], list(table.filter(like="difference"))] = None
+    return table
+
+
+def make_tables() -> dict[str, pd.DataFrame]:
+    models = {"model": ["digit0", "all"], "digits": ["0", "0 1 2"], "latent_dim": [2, 30]}
+    models |= {"train": [100, 57000], "test": [10, 10000], "active_dims": [2, 15]}
+    models |= {"bits_per_dim": [2.1, 1.5], "reconstruction": [2.0, 1.4], "kl": [6.5, 37.0]}
+    geodesics = [
+        {
+            "model": model,
+            "kind": kind,
+            "pairs": 10,
+            "converged": 1.0,
+            "median_length": 2.5e3,
+            "median_line_length": 3e3,
+            "lower_quartile_shortening": 0.1,
+            "median_shortening": 0.2,
+            "upper_quartile_shortening": 0.3,
+            "not_longer_than_line": 1.0,
+        }
+        for model in ("all planes", "all")
+        for kind in ("random", "far")
+    ]
+    ramp = [
+        {
+            "case": case,
+            "geometry": geometry,
+            "mean0": 0.0,
+            "mean1": 200.0,
+            "scale0": 2.0,
+            "exact_length": 12.0,
+            "exact_middle_scale": 70.0,
+            "error": 1e-5,
+        }
+        for case in ("large", "small")
+        for geometry in ("wasserstein1", "fisher-rao")
+    ]
+    starts = {"model": ["all", "all"], "kind": ["random", "far"], "pairs": [20, 20]}
+    for start in ("graph", "random"):
+        starts |= {f"{start}_shorter": [0.1, 0.2], f"{start}_largest_gain": [0.05, 0.01]}
+    solvers = [
+        {"model": "all", "solver": name, "seconds_a_geodesic": 1.0, "median_energy_excess": 0.1}
+        for name in ("StochMan, Eq. 5 as printed", "Gauss-Newton")
+    ]
+    speed = {"components": [1, 1], "contender": ["pmf (Eq. 5)", "ours, eager"], "device": "cpu"}
+    speed |= {"seconds_a_million": [12.0, 0.5], "speedup": [1.0, 24.0]}
+    two = {"paths": ("wasserstein1", "latent"), "references": ("latent",)}
+    return {
+        "models": pd.DataFrame(models),
+        "geodesics": pd.DataFrame(geodesics),
+        "containment": summarise(["share_inside"], references=("line", "wasserstein1")),
+        "plausibility": summarise(
+            PLAUSIBILITY, models=["all"], references=("line", "interpolation", "fisher-rao")
+        ),
+        "separation": summarise(
+            ["separation", "excess_wasserstein1"], paths=["wasserstein1"], references=[None]
+        ),
+        "stability": summarise(["coefficient"], **two),
+        "neighbours": summarise(["accuracy", "purity"], models=["all"], **two),
+        "ramp": pd.DataFrame(ramp),
+        "starts": pd.DataFrame(starts),
+        "wasserstein1": pd.DataFrame(speed),
+        "solvers": pd.DataFrame(solvers),
+    }
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory) -> dict[str, Path]:
+    """Tables as a run leaves them, made up, with the verdicts on them."""
+    folder = tmp_path_factory.mktemp("tables")
+    made = {}
+    for name, table in make_tables().items():
+        made[name] = folder / f"{name}.csv"
+        table.to_csv(made[name], index=False)
+    verdicts, tests = folder / "verdicts.csv", folder / "tests.csv"
+    judge_claims.main(
+        [
+            *(
+                part
+                for name in ("containment", "plausibility", "separation", "stability")
+                for part in (f"--{name}", str(made[name]))
+            ),
+            *("--neighbours", str(made["neighbours"])),
+            *("--thresholds", json.dumps(CONFIG["evidence"]["thresholds"])),
+            *("--output-verdicts", str(verdicts), "--output-tests", str(tests)),
+        ]
+    )
+    return {**made, "verdicts": verdicts, "tests": tests}
+
+
+def collect(tables: dict[str, Path], folder: Path) -> Path:
+    collect_numbers.main(
+        [
+            *(part for name, path in tables.items() for part in ("--table", name, str(path))),
+            *("--config", json.dumps(CONFIG), "--commit", "0123456789abcdef-dirty"),
+            *("--output-json", str(folder / "numbers.json")),
+            *("--output-latex", str(folder / "numbers.tex")),
+        ]
+    )
+    return folder / "numbers.json"
+
+
+def draw(folder: Path, *names: str) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        typst.compile(FIGURE.encode(), output=folder / f"{name}.pdf")
+    return [str(folder / f"{name}.pdf") for name in names]
+
+
+def set_paper(numbers: Path, output: Path, *figures: str) -> bytes:
+    compile_paper.main(
+        [
+            *("--source", str(SOURCE), "--numbers", str(numbers), "--figures", *figures),
+            *("--output", str(output)),
+        ]
+    )
+    return output.read_bytes()
+
+
+def test_verdicts_of_the_scripts(tables):
+    verdicts = pd.read_csv(tables["verdicts"])
+    assert set(verdicts["claim"]) == {"1", "2a", "2b", "3a", "3b", "4a", "4b", "5", "6"}
+    assert set(verdicts["verdict"]) <= {"holds", "holds with conditions", "does not hold"}
+
+
+def test_numbers_of_a_run(tables, tmp_path):
+    numbers = json.loads(collect(tables, tmp_path).read_text())
+    assert numbers["geodesics"]["all planes/far"]["median_shortening"] == 0.2
+    assert numbers["run"]["source"]["commit"] == "0123456789abcdef-dirty"
+    assert re.fullmatch("[0-9a-f]{64}", numbers["run"]["source"]["config_hash"])
+    assert numbers["run"]["settings"]["seed"] == CONFIG["seed"]
+    assert {"python", "torch", "numpy", "snakemake", "latent-transport"} <= set(
+        numbers["run"]["versions"]
+    )
+    assert "geodesicsAllFarMedianShortening" in (tmp_path / "numbers.tex").read_text()
+
+
+def test_files_of_one_table_are_joined(tables, tmp_path):
+    parts = [tmp_path / "one.csv", tmp_path / "two.csv"]
+    table = pd.read_csv(tables["models"])
+    for row, path in enumerate(parts):
+        table.iloc[[row]].to_csv(path, index=False)
+    joined = tmp_path / "numbers.json"
+    options = ["--config", "{}", "--output-json", str(joined)]
+    options += ["--output-latex", str(tmp_path / "numbers.tex")]
+    collect_numbers.main(["--table", "models", *map(str, parts), *options])
+    assert list(json.loads(joined.read_text())["models"]) == ["digit0", "all"]
+
+
+def test_manuscript_with_everything_is_the_same_every_time(tables, tmp_path, caplog):
+    numbers = collect(tables, tmp_path)
+    names = ("figure1", "figure2", "figure3", "figure4", "training", "ramp", "new")
+    figures = draw(tmp_path / "elsewhere" / "figures", *names)
+    first = set_paper(numbers, tmp_path / "first.pdf", *figures)
+    assert first.startswith(b"%PDF-")
+    assert first == set_paper(numbers, tmp_path / "second.pdf", *figures)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ["models", "geodesics"],
+        ["models", "geodesics", "containment", "plausibility", "verdicts", "tests"],
+        ["models", "geodesics", "solvers"],
+        ["models", "geodesics", "ramp", "separation", "verdicts", "tests"],
+    ],
+)
+def test_manuscript_copes_without_parts(tables, tmp_path, kept, caplog):
+    numbers = collect({name: tables[name] for name in kept}, tmp_path)
+    assert set_paper(numbers, tmp_path / "paper.pdf").startswith(b"%PDF-")
+    assert not caplog.records
+
+
+def test_manuscript_holds_no_measured_number():
+    """Decimals in its prose are laid out or read; what is typed is a size, a share or a level."""
+    text = SOURCE.read_text()
+    prose = text[text.index("= Introduction") : text.index("#bibliography")]
+    prose = re.sub(r"\d+(\.\d+)?(pt|em|fr|in)\b|rgb\(\"[^\"]*\"\)", "", prose)
+    assert set(re.findall(r"\d+\.\d+", prose)) <= {"0.05"}
+
+
+def test_a_broken_manuscript_leaves_nothing_and_says_where(tables, tmp_path):
+    broken = tmp_path / "broken.typ"
+    broken.write_text("Text.\n#unknown-thing")
+    options = ["--source", str(broken), "--numbers", str(collect(tables, tmp_path))]
+    with pytest.raises(ValueError, match=r"broken.typ cannot be set: (.|\n)*unknown-thing"):
+        compile_paper.main([*options, "--output", str(tmp_path / "paper.pdf")])
+    assert not list(tmp_path.glob("*.pdf"))
+
+
+def test_check_tells_a_run_that_deviates(tables, tmp_path, capsys):
+    numbers, reference = collect(tables, tmp_path), tmp_path / "reference.csv"
+    check_results.main(["--numbers", str(numbers), "--write-reference", str(reference)])
+    options = ["--numbers", str(numbers), "--reference", str(reference)]
+    check_results.main(options)
+    assert re.search(r"(\d+) of \1 numbers reproduced$", capsys.readouterr().out.strip())
+    changed = numbers.read_text().replace('"bits_per_dim": 1.5', '"bits_per_dim": 1.6')
+    numbers.write_text(changed)
+    with pytest.raises(SystemExit, match="does not reproduce"):
+        check_results.main(options)
+    assert re.search(r"deviates +all bits_per_dim +1.6 +reference 1.5", capsys.readouterr().out)
+
+
+# --- As rules of the workflow ---
+
+OURS = ["judge_claims", "collect_numbers", "compile_paper", "paper", "check"]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    return copy_repository(tmp_path_factory.mktemp("paper") / "repository")
+
+
+def test_paper_is_a_target(repository):
+    jobs = plan(repository, "paper")
+    assert {"collect_numbers", "compile_paper", "tabulate", "benchmark_solvers"} <= set(jobs)
+
+
+def test_without_reference_values_the_check_says_so_before_any_job(repository):
+    done = run_snakemake(repository, "check", "-n", "--configfile", "config/quick.yaml")
+    assert done.returncode != 0
+    assert "config key paper.reference is None; expected a table of reference values" in done.stdout
+    assert "Job stats" not in done.stdout
+
+
+def test_rules_make_the_paper_and_check_it(repository, tables):
+    settings = {
+        "digits": [0],
+        "figures": {"surface_digit": 0},
+        "paper": {"benchmarks": False, "reference": "reference.csv"},
+    }
+    options = ["--cores", "1", "--configfile", write_config(repository, settings)]
+    options += ["--allowed-rules", *OURS]
+    results = repository / "results" / "paper"
+    (results / "tables").mkdir(parents=True)
+    for name, path in tables.items():
+        (results / "tables" / f"{name}.csv").write_bytes(path.read_bytes())
+    wanted = run_snakemake(repository, "compile_paper", "--dry-run", *options).stdout
+    figures = set(re.findall(r"results/paper/figures/(\w+)\.pdf", wanted))
+    draw(results / "figures", *figures)
+    done = run_snakemake(repository, "paper", *options)
+    assert done.returncode == 0, done.stdout
+    assert (repository / "paper" / SOURCE.with_suffix(".pdf").name).read_bytes()[:5] == b"%PDF-"
+
+    numbers, reference = results / "numbers.json", repository / "reference.csv"
+    check_results.main(["--numbers", str(numbers), "--write-reference", str(reference)])
+    done = run_snakemake(repository, "check", *options)
+    assert done.returncode == 0, done.stdout
+    assert "numbers reproduced" in done.stdout
+    reference.write_text(reference.read_text().replace("bits_per_dim,1.5", "bits_per_dim,1.9"))
+    done = run_snakemake(repository, "check", *options)
+    assert done.returncode != 0
+    assert "1 deviates" in done.stdout
+
+
+def test_commit_of_a_repository_is_in_the_footer(repository):
+    """Git's state is asked for at the start, and a folder without git has none."""
+    done = run_snakemake(repository, "collect_numbers", "-n", "-p")
+    assert re.search(r"--commit= ", done.stdout), done.stdout
+    for command in (["init", "-q"], ["add", "config"], ["commit", "-q", "-m", "One"]):
+        identity = ["-c", "user.name=A", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+    done = run_snakemake(repository, "collect_numbers", "-n", "-p")
+    assert re.search(r"--commit=[0-9a-f]{40} ", done.stdout), done.stdout

@@ -1,0 +1,166 @@
+import os
+import shutil
+import subprocess
+
+EVIDENCE = (
+    "containment",
+    "plausibility",
+    "separation",
+    "stability",
+    "neighbours",
+    "ramp",
+    "starts",
+)
+# Those whose rules there are: a part that is switched off has none.
+SUMMARIES = {
+    Path(path).stem: str(path)
+    for rule in workflow.rules
+    for path in rule.output
+    if Path(path).parent.name == "tables" and Path(path).stem in EVIDENCE
+}
+JUDGED = {name: path for name, path in SUMMARIES.items() if name not in ("ramp", "starts")}
+
+TABLES = {
+    "models": [rules.tabulate.output.models],
+    "geodesics": [rules.tabulate.output.geodesics],
+    **{name: [path] for name, path in SUMMARIES.items()},
+}
+DRAWN = [f"<results>/figures/{name}.pdf" for name in NAMES]
+if config["paper"]["benchmarks"]:
+    TABLES["wasserstein1"] = rules.benchmark_wasserstein1.output
+    TABLES["solvers"] = expand(rules.benchmark_solvers.output, model=BENCHMARKED)
+    TABLES["scaling"] = expand(rules.benchmark_scaling.output, model=BENCHMARKED)
+    DRAWN.append("<results>/figures/benchmark.pdf")
+
+# Empty without git, or outside of a repository. Reading the state must not lock the index.
+COMMIT = subprocess.run(
+    (
+        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        if shutil.which("git")
+        else ["true"]
+    ),
+    cwd=ROOT,
+    env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+    capture_output=True,
+    text=True,
+).stdout.strip()
+
+
+rule judge_claims:
+    input:
+        **JUDGED,
+        code=code_of("judge_claims"),
+    output:
+        verdicts=report(
+            "<results>/tables/verdicts.csv",
+            caption="../report/verdicts.rst",
+            category="Tables",
+            labels={"table": "verdicts"},
+        ),
+        tests="<results>/tables/tests.csv",
+    log:
+        "<logs>/judge_claims.log",
+    benchmark:
+        "<benchmarks>/judge_claims.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        tables=[part for name, path in JUDGED.items() for part in (f"--{name}", path)],
+        thresholds=json.dumps(config["evidence"]["thresholds"]),
+    shell:
+        "python -m workflow.scripts.judge_claims {params.tables:q} "
+        "--thresholds {params.thresholds:q} --output-verdicts {output.verdicts:q} "
+        "--output-tests {output.tests:q} 2> {log:q}"
+
+
+if JUDGED:
+    TABLES["verdicts"] = [rules.judge_claims.output.verdicts]
+    TABLES["tests"] = [rules.judge_claims.output.tests]
+
+
+rule collect_numbers:
+    input:
+        **TABLES,
+        code=code_of("collect_numbers"),
+    output:
+        json="<results>/numbers.json",
+        latex="<results>/numbers.tex",
+    log:
+        "<logs>/collect_numbers.log",
+    benchmark:
+        "<benchmarks>/collect_numbers.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        tables=lambda wildcards, input: [
+            part
+            for name in TABLES
+            for part in (
+                "--table",
+                name,
+                *([input[name]] if isinstance(input[name], str) else input[name]),
+            )
+        ],
+        config=json.dumps({key: value for key, value in config.items() if key != "pathvars"}),
+        commit=COMMIT,
+    shell:
+        "python -m workflow.scripts.collect_numbers {params.tables:q} "
+        "--config {params.config:q} --commit={params.commit:q} --output-json {output.json:q} "
+        "--output-latex {output.latex:q} 2> {log:q}"
+
+
+rule compile_paper:
+    input:
+        source="paper/optimal-latent-transport.typ",
+        bibliography="paper/references.bib",
+        numbers=rules.collect_numbers.output.json,
+        figures=DRAWN,
+        captions=lambda wildcards: sorted(map(str, Path("workflow/report").glob("*.rst"))),
+        code=code_of("compile_paper"),
+    output:
+        report(
+            "<paper>/optimal-latent-transport.pdf",
+            caption="../report/paper.rst",
+            category="Paper",
+            labels={"paper": "manuscript"},
+        ),
+    log:
+        "<logs>/compile_paper.log",
+    benchmark:
+        "<benchmarks>/compile_paper.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m workflow.scripts.compile_paper --source {input.source:q} "
+        "--numbers {input.numbers:q} --figures {input.figures:q} --captions {input.captions:q} "
+        "--output {output:q} 2> {log:q}"
+
+
+rule paper:
+    input:
+        rules.compile_paper.output,
+        rules.collect_numbers.output,
+    localrule: True
+
+
+rule check:
+    input:
+        numbers=rules.collect_numbers.output.json,
+        reference=lambda wildcards: require(
+            config["paper"]["reference"],
+            "paper.reference",
+            "a table of reference values, as in config/paper.yaml; other settings have none",
+        )
+        or config["paper"]["reference"],
+        code=code_of("check_results"),
+    log:
+        "<logs>/check.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m workflow.scripts.check_results --numbers {input.numbers:q} "
+        "--reference {input.reference:q} 2> {log:q}"

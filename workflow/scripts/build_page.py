@@ -1,0 +1,42 @@
+"""Build the interactive page of one latent plane."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from latent_transport.page import AnchorPaths, Plane, Provenance, build_page
+from latent_transport.page.network import pack_decoder
+from latent_transport.storage import load_arrays, load_metadata, replacing
+from workflow.scripts.command import run
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--digit", type=int, required=True)
+    parser.add_argument("--subset", required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--codes", required=True)
+    parser.add_argument("--field", required=True)
+    parser.add_argument("--geodesics", required=True, help="geodesics between the anchors")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", required=True, help="HTML file to write")
+    arguments = parser.parse_args(argv)
+    field = load_arrays(arguments.field, "x", "y", "volume")
+    subset = load_arrays(arguments.subset, "images", "indices")
+    plane = Plane(
+        codes=load_arrays(arguments.codes, "mean")["mean"],
+        indices=subset["indices"],
+        images=subset["images"],
+        **field,
+    )
+    decoder = pack_decoder(
+        load_arrays(arguments.model), load_metadata(arguments.model)["architecture"]
+    )
+    provenance = Provenance(arguments.digit, arguments.seed)
+    page = build_page(decoder, plane, AnchorPaths.load(arguments.geodesics), provenance)
+    with replacing(arguments.output) as temporary:
+        Path(temporary).write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""Set the manuscript: Typst source, bibliography, numbers and figures become a PDF."""
+
+import argparse
+import json
+import logging
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import typst
+
+from latent_transport.storage import DataError, replacing
+from workflow.scripts.command import run
+
+logger = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--source", required=True, type=Path, help="manuscript (Typst)")
+    parser.add_argument("--numbers", required=True, type=Path, help="numbers (JSON)")
+    parser.add_argument("--figures", nargs="*", default=[], type=Path, help="PDF, PNG or SVG")
+    parser.add_argument(
+        "--captions", nargs="*", default=[], type=Path, help="NAME.rst of figures new to the source"
+    )
+    parser.add_argument("--output", required=True, type=Path, help="PDF to write")
+    arguments = parser.parse_args(argv)
+    missing = [str(p) for p in (arguments.source, arguments.numbers) if not p.is_file()]
+    if missing:
+        raise DataError(f"{', '.join(missing)} is missing: run the workflow again to make it")
+    files = [path.resolve() for path in (arguments.source, arguments.numbers, *arguments.figures)]
+    # Typst reads no file outside its root; the results may lie anywhere.
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    source, numbers, *figures = (f"/{path.relative_to(root).as_posix()}" for path in files)
+    captions = {path.stem: _read_caption(path) for path in arguments.captions}
+    listed = {
+        path.stem: {"path": figure, "caption": captions.get(path.stem, "")}
+        for path, figure in zip(arguments.figures, figures, strict=True)
+    }
+    try:
+        pdf, problems = typst.compile_with_warnings(
+            root / source[1:],
+            root=root,
+            ignore_system_fonts=True,
+            format="pdf",
+            sys_inputs={"numbers": numbers, "figures": json.dumps(listed)},
+            # Of no consequence to the page, but the same bytes every time.
+            timestamp=0,
+        )
+    except typst.TypstError as error:
+        raise DataError(f"{arguments.source} cannot be set: {error.diagnostic}") from error
+    for problem in problems:
+        logger.warning(problem.diagnostic)
+    with replacing(arguments.output) as temporary:
+        temporary.write_bytes(pdf)
+
+
+def _read_caption(path: Path) -> str:
+    """Text of a caption of the report, without its title; empty if it depends on the report."""
+    text = path.read_text(encoding="utf-8").strip()
+    return "" if "{{" in text else re.sub(r"^\*\*.*?\*\*\s*", "", text)
+
+
+if __name__ == "__main__":
+    run(main)
