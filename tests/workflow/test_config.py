@@ -115,8 +115,8 @@ def test_one_key_is_overridden_on_the_command_line(repository):
 def test_a_file_extends_the_paper(repository):
     settings = write_config(repository, nest("geodesics.pairs.digit.random", 7))
     done = run_snakemake(repository, "-n", "-p", "geodesics", "--configfile", settings)
-    assert "--random 7 --far 50 " in done.stdout
-    assert "--random 100 --far 50 " in done.stdout
+    assert "--random 7 --far 100 " in done.stdout
+    assert "--random 100 --far 100 " in done.stdout
 
 
 def test_files_extend_each_other_in_their_order(repository):
@@ -175,7 +175,7 @@ def test_example_of_the_description_runs(repository):
     settings = write_config(repository, yaml.safe_load(example))
     done = run_snakemake(repository, "-n", "-p", "figures", "--configfile", settings)
     assert done.returncode == 0, done.stdout
-    assert "--random 200 --far 50 " in done.stdout
+    assert "--random 200 --far 100 " in done.stdout
     assert "results/paper" not in done.stdout
 
 

@@ -306,7 +306,8 @@ def edit(repository: Path, module: str) -> None:
 def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
     edit(repository, "src/latent_transport/plotting/style.py")
     plots = {f"plot_{name}": 1 for name in FIGURES}
-    assert plan_tiny(repository) == {**plots, "publish_figure": 10, "all": 1}
+    published = {"publish_figure": 2 * len(FIGURES), "compile_paper": 1}
+    assert plan_tiny(repository) == {**plots, **published, "all": 1}
 
 
 def test_an_edited_solver_leaves_the_models_alone(repository):
@@ -325,7 +326,9 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
         "decode_paths": 1,
         "plot_figure3": 1,
         "plot_figure4": 1,
-        "publish_figure": 4,
+        "plot_figure4_extended": 1,
+        "publish_figure": 6,
+        "compile_paper": 1,
         "all": 1,
     }
 

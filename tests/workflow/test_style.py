@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from sandbox import ROOT, copy_repository, plan, run_snakemake
+from sandbox import ROOT, copy_repository, plan, write_config, run_snakemake
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,8 @@ def test_each_stage_is_a_target(repository):
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_without_the_model_of_all_digits_its_figures_are_left_out(repository, whole):
-    jobs = plan(repository, "--config", f"all_digits={whole}")
+    settings = {"all_digits": whole, "evidence": {"parts": []}, "paper": {"benchmarks": False}}
+    jobs = plan(repository, "--configfile", write_config(repository, settings))
     assert jobs["train_vae"] == 10 + whole
     assert jobs["measure_field"] == 10
     for rule in ("plot_figure3", "plot_figure4", "plot_figure4_extended", "decode_paths"):
