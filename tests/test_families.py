@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from latent_transport import fisher
 from latent_transport.families import family_of
 from latent_transport.fisher import logistic_information
 from latent_transport.kernels.logistic import logistic_norm
@@ -214,6 +215,45 @@ def test_logistic_information_of_many_is_that_of_each():
     grid = logistic_information(loc[:50, None], scale[:, None].mT[:, :40])
     assert grid.shape == (50, 40, 3)
     torch.testing.assert_close(grid[7, 9], logistic_information(loc[7], scale[9]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"), [("float32", 1e-5, 1e-5), ("float64", 0, 1e-12)]
+)
+def test_logistic_information_in_windows_is_that_of_all_levels(dtype, rtol, atol):
+    loc = torch.linspace(-300, 560, 87, dtype=getattr(torch, dtype))[:, None]
+    scale = torch.logspace(-2, 4, 61, dtype=getattr(torch, dtype))
+    loc, scale = torch.broadcast_tensors(loc, scale)
+    for with_partials in (False, True):
+        expected = fisher._sum_levels(loc, scale, with_partials)
+        found = fisher._sum_windows(loc, scale, with_partials)
+        torch.testing.assert_close(found, expected, rtol=rtol, atol=atol)
+
+
+def test_gauss_rule_sums_polynomials_over_consecutive_integers():
+    positions, weights = fisher._gauss_rule(32, 10)
+    levels = np.arange(32) - 15.5
+    for degree in range(20):
+        expected = ((levels / 16) ** degree).sum()
+        assert (weights * (positions / 16) ** degree).sum() == pytest.approx(expected, abs=1e-12)
+
+
+def test_logistic_information_keeps_nan_to_itself():
+    loc, scale = torch.tensor([3.0, np.nan, 200.0, 70.0]), torch.tensor([2.0, 1.0, np.nan, 30.0])
+    found = logistic_information(loc, scale)
+    assert found.isnan().all(-1).tolist() == [False, True, True, False]
+    torch.testing.assert_close(found[[0, 3]], logistic_information(loc[[0, 3]], scale[[0, 3]]))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 5)])
+def test_logistic_information_of_any_shape_and_device(device, shape):
+    loc = torch.ones(shape, device=device, requires_grad=True)
+    found = logistic_information(loc, torch.ones((), device=device))
+    assert found.shape == (*shape, 3)
+    assert found.device.type == device
+    (slope,) = torch.autograd.grad(found.sum(), loc)
+    assert slope.shape == shape
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
