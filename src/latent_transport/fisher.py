@@ -4,31 +4,28 @@ With u the centre of level k in units of the scale s, measured from the location
 width, the probability of an inner level and its scores are
 
 .. math:: p = \frac{\sinh(h/2)}{\cosh u + \cosh(h/2)}, \quad
-          s\,\partial_m \log p = -\rho, \quad s\,\partial_s \log p = -\tau,
-
-.. math:: \rho = -\frac{\sinh u}{\cosh u + \cosh(h/2)}, \quad
+          s\,\partial_m \log p = -\rho, \quad s\,\partial_s \log p = -\tau, \quad
+          \rho = -\frac{\sinh u}{\cosh u + \cosh(h/2)}, \quad
           \tau = u \rho + \frac{h}{2} \left(\coth \frac{h}{2} - p\right).
 
 The information times :math:`s^2` is the sum of :math:`p (\rho^2, \rho\tau, \tau^2)` over the
 levels. Its derivatives follow from
 
 .. math:: s\,\partial_m \rho = \frac{1 + \cosh u \cosh(h/2)}{(\cosh u + \cosh(h/2))^2}, \quad
-          s\,\partial_s \rho = u\, s\,\partial_m \rho + \frac{h}{2} p \rho,
-
-.. math:: s\,\partial_m \tau = s\,\partial_s \rho - \rho, \quad
+          s\,\partial_s \rho = u\, s\,\partial_m \rho + \frac{h}{2} p \rho, \quad
+          s\,\partial_m \tau = s\,\partial_s \rho - \rho, \quad
           s\,\partial_s \tau = u\, s\,\partial_s \rho + \frac{h}{2} p \tau - \tau
           + \left(\frac{h/2}{\sinh(h/2)}\right)^2 .
 
 The end levels collect the tails: with e the one edge of such a level, p is a sigmoid of e or -e,
-and :math:`\tau = e \rho`.
-
-The terms fade away from the location and are smooth in k: their poles lie :math:`\pi s` beside the
-real axis. So the inner levels are a window around the location, summed by the Gauss rule of
-consecutive integers, which is the plain sum where it has as many nodes as there are levels.
+and :math:`\tau = e \rho`. The other terms fade away from the location and are smooth in k, with
+poles :math:`\pi s` beside the real axis. So a window of them around the location is summed by the
+Gauss rule of consecutive integers: the plain sum if it has as many nodes as there are levels.
 """
 
 import functools
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -39,10 +36,11 @@ from latent_transport.kernels.blocks import choose_size, map_blocks
 from latent_transport.kernels.logistic import LIMIT, MIN_SCALE
 from latent_transport.likelihoods import LEVELS
 
-INNER = LEVELS - 2
-SLAB = 1 << 16  # distributions sorted at once
-BLOCK = 1024  # distributions a block; times the nodes at once, what the second-level cache holds
-NODES_AT_ONCE = 32
+WIDTHS = (254, 192, 136, 96, 64, 44, 32, 22, 14, 8)  # levels in a window; 254 are all inner ones
+SLAB = 1 << 14  # distributions sorted at once
+BLOCK_BYTES = 120_000  # a temporary; the allocator maps larger ones afresh each time
+BLOCK = 4096  # distributions a block where all levels are summed
+LEVELS_AT_ONCE = 16
 U_MAX = 80.0  # exp(-80) is nothing, and yet a normal number in single precision
 
 
@@ -74,45 +72,63 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     sums = loc.new_empty((3 if with_partials else 1, 3, *loc.shape))
     # Reading scales back would make an accelerator wait, and is impossible in a traced program.
     readable = loc.device.type == "cpu" and not torch.compiler.is_compiling()
-    evaluate = _evaluate_sorted if readable else _evaluate_all_levels
+    sum_inner = _sum_windows if readable else _sum_levels
     size = choose_size(loc, SLAB if readable else BLOCK)
-    map_blocks(
-        lambda *block: evaluate(*block, with_partials), (loc, scale), sums.flatten(0, 1), size
-    )
+
+    def evaluate(*block: Tensor) -> Tensor:
+        return sum_inner(*block, with_partials) + _sum_ends(*block, with_partials)
+
+    map_blocks(evaluate, (loc, scale), sums.flatten(0, 1), size)
     sums = sums.movedim(1, -1)  # (1 or 3, ..., 3)
     return sums[0], sums[1:] / scale[..., None]
 
 
-def _evaluate_all_levels(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
-    """Sums ``(3 or 9, ...)`` over every level, whatever the scales."""
-    return _sum_levels(loc, scale, (INNER, INNER), with_partials)
+def _sum_levels(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
+    """Sums ``(3 or 9, ...)`` over all inner levels, whatever the parameters."""
+    constants = _prepare_constants(scale)
+    levels = torch.arange(1, LEVELS - 1, dtype=loc.dtype, device=loc.device)
+    levels = levels.view(-1, *[1] * loc.ndim)  # (254, 1...)
+    parts = ((loc - x, torch.ones_like(x)) for x in levels.split(LEVELS_AT_ONCE))
+    return sum(_sum_nodes(*part, constants, with_partials) for part in parts)
 
 
-def _evaluate_sorted(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
-    """Sums ``(3 or 9, ...)``, each block of similar scales with as few nodes as they need."""
-    shape = loc.shape
-    scale, order = scale.flatten().sort()  # (N,) each
-    loc = loc.flatten()[order]  # (N,)
+def _sum_windows(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
+    """Sums ``(3 or 9, ...)``, in blocks of distributions that need like windows and nodes."""
+    shape, dtype = loc.shape, loc.dtype
+    loc, scale = loc.flatten(), scale.flatten()  # (N,) each
+    kind, nodes, offset = _choose_rules(loc, scale)  # (N,) each
+    order = (kind * LEVELS - nodes).argsort()  # (N,), the most nodes first
+    nodes, offset, constants = nodes[order], offset[order], _prepare_constants(scale[order])
     sums = loc.new_empty((9 if with_partials else 3, len(loc)))
-    size = min(BLOCK, max(BLOCK // 8, len(loc) // 16))
-    for start in range(0, len(loc), size):
-        block = slice(start, start + size)
-        ends = scale[block][[0, -1]].nan_to_num(LIMIT)  # NaN is sorted as the largest
-        rule = _choose_rule(*ends.tolist(), torch.finfo(loc.dtype).eps)
-        sums[:, block] = _sum_levels(loc[block], scale[block], rule, with_partials)
-    return torch.empty_like(sums).index_copy_(1, order, sums).unflatten(1, shape)
+    start = end = 0
+    for width, count in zip(WIDTHS, kind.bincount(minlength=len(WIDTHS)).tolist(), strict=True):
+        end += count
+        while start < end:
+            most = int(nodes[start])
+            rule = (torch.as_tensor(x, dtype=dtype)[:, None] for x in _gauss_rule(width, most))
+            points, weights = rule  # (n, 1) each
+            block = slice(start, min(end, start + BLOCK_BYTES // dtype.itemsize // most))
+            distance = offset[block] - points  # (n, B)
+            sums[:, block] = _sum_nodes(distance, weights, constants[:, block], with_partials)
+            start = block.stop
+    return torch.empty_like(sums).index_copy_(1, order, sums).view(len(sums), *shape)
 
 
-def _choose_rule(smallest: float, largest: float, eps: float) -> tuple[int, int]:
-    """Levels in the window and nodes among them that leave an error of about ``eps``."""
-    digits = -math.log(eps)
-    # The summands fall off as exp(-|u|) times powers of u, hence 4 scales more than the digits.
-    reach = min((digits + 4) * largest, INNER)  # levels on either side of the location
-    levels = min(8 * math.ceil((2 * reach + 3) / 8), INNER)
-    # Bernstein's ellipse through the poles: an n-point rule gains 2 asinh(..) n digits.
-    nodes = (digits + 4) / (2 * math.asinh(math.pi * smallest / (levels / 2)))
-    nodes = 2 * math.ceil(min(nodes, INNER) / 2)
-    return levels, min(nodes, levels)
+def _choose_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Number of the width in ``WIDTHS``, nodes, and location less the window's centre."""
+    digits = -math.log(torch.finfo(loc.dtype).eps)  # to the base e
+    widths = torch.tensor(WIDTHS, dtype=loc.dtype, device=loc.device)
+    # Terms fall off as exp(-|u|) times powers of u: 7 scales more than the digits on either side.
+    kind = (widths[1:, None] >= 2 * (digits + 7) * scale + 2).sum(0)  # (N,)
+    width = widths[kind]  # (N,)
+    first = (loc - (width - 1) / 2).round().clamp(min=1).minimum(LEVELS - 1 - width)  # (N,)
+    offset = loc - first - (width - 1) / 2  # (N,)
+    # An n-point rule gains 2n log(r) digits, r the size of Bernstein's ellipse through the poles,
+    # and loses 11 to their order.
+    x, y = offset / (width / 2), math.pi * scale / (width / 2)  # (N,) each
+    axis = (torch.hypot(x - 1, y) + torch.hypot(x + 1, y)) / 2  # (N,)
+    nodes = ((digits + 11) / 4 / torch.acosh(axis)).ceil() * 2  # (N,), even for fewer rules
+    return kind, torch.fmin(nodes, width).long(), offset
 
 
 @functools.cache
@@ -127,67 +143,55 @@ def _gauss_rule(levels: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return positions, levels * vectors[0] ** 2
 
 
-def _sum_levels(loc: Tensor, scale: Tensor, rule: tuple[int, int], with_partials: bool) -> Tensor:
-    """Entries, and s times their partials by loc and scale, ``(3 or 9, ...)``."""
-    levels, _ = rule
-    middle = (levels - 1) / 2
-    centre = (loc - middle).round().clamp(1, LEVELS - 1 - levels) + middle  # (...)
+def _prepare_constants(scale: Tensor) -> Tensor:
+    """What the terms of a distribution's inner levels share, ``(8, ...)``."""
     h = scale.reciprocal()  # (...)
-    positions, weights = (
-        torch.as_tensor(x, dtype=loc.dtype, device=loc.device).view(-1, *[1] * loc.ndim)
-        for x in _gauss_rule(*rule)
-    )  # (n, 1...) each
-    inner = sum(
-        _sum_nodes(x + (centre - loc), h, w, with_partials)
-        for x, w in zip(positions.split(NODES_AT_ONCE), weights.split(NODES_AT_ONCE), strict=True)
-    )
-    return inner * torch.tanh(h / 2) + _sum_ends(loc, h, with_partials)
+    half, log_cosh = h / 2, h / 2 + torch.log1p(torch.exp(-h))  # (...), of h/2, and log 2
+    tanh, sech = half.tanh(), 2 * torch.exp(-log_cosh)  # (...)
+    csch = half / half.sinh()  # (...), times h/2 like coth, so that 1 is its limit
+    functions = h, log_cosh, half / tanh, h / h.sinh(), csch * csch, tanh, sech, half * tanh
+    return torch.stack(functions)
 
 
-def _sum_nodes(distance: Tensor, h: Tensor, weights: Tensor, with_partials: bool) -> Tensor:
-    """Terms of inner levels at ``distance`` from the location, over tanh(h/2)."""
+def _sum_nodes(distance: Tensor, weights: Tensor, constants: Tensor, with_partials: bool) -> Tensor:
+    """Terms of inner levels, the location less the level being ``distance``, ``(3 or 9, ...)``."""
+    h, log_cosh, coth, csch, csch_squared, tanh, sech, half_tanh = constants  # (...) each
     # cosh u, sinh|u|, cosh(h/2) and their sum, times 2 exp(-|u|): none of them overflows.
-    log_cosh = h / 2 + torch.log1p(torch.exp(-h))  # (...), of h/2, and log 2
-    u = distance * h  # (n, ...)
+    u = distance * h  # (n, ...), minus the u of the formulae
     size = u.abs()  # (n, ...)
     steep = (log_cosh - size).clamp_(-U_MAX, U_MAX).exp_()  # (n, ...)
-    square = (steep * torch.exp(-log_cosh)).square_()  # (n, ...), exp(-2|u|)
+    square = (steep * (sech / 2)).square_()  # (n, ...), exp(-2|u|)
     cosh = 1 + square  # (n, ...)
     sinh = 1 - square  # (n, ...)
     inverse = (cosh + steep).reciprocal_()  # (n, ...)
     z = steep * inverse  # (n, ...), p over tanh(h/2)
-    rho = (sinh * inverse).copysign_(-u)  # (n, ...)
-    tau = (h / 2 / torch.tanh(h / 2)) * cosh  # (n, ...)
-    tau.addcmul_(size, sinh, value=-1).addcmul_(h / torch.sinh(h), steep).mul_(inverse)
+    rho = (sinh * inverse).copysign_(u)  # (n, ...)
+    tau = (coth * cosh).addcmul_(size, sinh, value=-1).addcmul_(csch, steep).mul_(inverse)
     p = z * weights  # (n, ...)
     products = rho * rho, rho * tau, tau * tau  # (n, ...) each
     values = [(p * product).sum(0) for product in products]
     if not with_partials:
-        return torch.stack(values)
-    rho_by_loc = torch.addcmul(cosh, 1 / torch.cosh(h / 2).square(), steep)  # (n, ...)
-    rho_by_loc.mul_(inverse).mul_(z)
-    z *= h / 2 * torch.tanh(h / 2)
-    rho_by_scale = (u * rho_by_loc).addcmul_(z, rho)  # (n, ...)
+        return torch.stack(values).mul_(tanh)
+    rho_by_loc = torch.addcmul(cosh, sech * sech, steep).mul_(inverse).mul_(z)  # (n, ...)
+    z *= half_tanh
+    rho_by_scale = (z * rho).addcmul_(u, rho_by_loc, value=-1)  # (n, ...)
     tau_by_loc = rho_by_scale - rho  # (n, ...)
-    tau_by_scale = (u * rho_by_scale).addcmul_(z, tau).sub_(tau)  # (n, ...)
-    tau_by_scale += (h / 2 / torch.sinh(h / 2)).square()
+    tau_by_scale = (z * tau).addcmul_(u, rho_by_scale, value=-1).sub_(tau).add_(csch_squared)
     p_rho, p_tau = p * rho, p * tau  # (n, ...) each
-    for by_rho, by_tau, (by_p_rho, by_p_tau) in (
-        (rho_by_loc, tau_by_loc, products[:2]),
-        (rho_by_scale, tau_by_scale, products[1:]),
-    ):
-        # score x (rho, tau) less twice, or once, the slopes of rho and tau
+    slopes = (rho_by_loc, tau_by_loc), (rho_by_scale, tau_by_scale)
+    # The slope of p is -p times a score, and so enters as the products of that score.
+    for (by_rho, by_tau), (by_p_rho, by_p_tau) in zip(slopes, pairwise(products), strict=True):
         values.append((2 * by_rho - by_p_rho).mul_(p_rho).sum(0))
         values.append((by_tau - by_p_tau).mul_(p_rho).addcmul_(p_tau, by_rho).sum(0))
         values.append((2 * by_tau - by_p_tau).mul_(p_tau).sum(0))
-    return torch.stack(values)
+    return torch.stack(values).mul_(tanh)
 
 
-def _sum_ends(loc: Tensor, h: Tensor, with_partials: bool) -> Tensor:
+def _sum_ends(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
     """Terms of the levels 0 and 255, which have one edge each."""
     sums = 0
     for edge, sign in ((0.5, 1), (LEVELS - 1.5, -1)):
-        u = (edge - loc) * h  # (...)
+        u = (edge - loc) / scale  # (...)
         p = (sign * u).clamp(-U_MAX, U_MAX).sigmoid()  # (...)
         rho = (-sign * u).clamp(-U_MAX, U_MAX).sigmoid()  # (...)
         term = p * rho.square()  # (...)
