@@ -158,3 +158,14 @@ def test_decoder_that_detaches_is_refused():
 
     with pytest.raises(ValueError, match="differentiably"):
         lt.connecting_geodesics(lt.Wasserstein1(decoder), torch.zeros(1, 2), torch.ones(1, 2))
+
+
+def test_progress_counts_the_curves_that_are_done(capsys):
+    problem = PROBLEMS["circle"]
+    geometry = lt.Wasserstein1(problem.decoder)
+    for solver in (GaussNewton(progress="geodesics"), GaussNewton()):
+        lt.connecting_geodesics(geometry, problem.z0, problem.z1, solver=solver)
+    said = capsys.readouterr().err
+    count = len(problem.z0)
+    assert f"{count}/{count}" in said
+    assert said.count("geodesics: 100%") == 1

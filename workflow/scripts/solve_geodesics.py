@@ -30,7 +30,11 @@ def make_solver(settings: dict) -> object:
         from latent_transport.stochman_adapter import StochMan
 
         return StochMan(max_iterations=settings["max_iterations"])
-    return GaussNewton(max_iterations=settings["max_iterations"], tolerance=settings["tolerance"])
+    return GaussNewton(
+        max_iterations=settings["max_iterations"],
+        tolerance=settings["tolerance"],
+        progress="geodesics",
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from latent_transport.curves import CubicSpline
 from latent_transport.geometries import Geometry
@@ -35,17 +36,25 @@ class LBFGS:
         fraction, and do not lower it by more.
     memory : int
         Bytes that the largest temporaries may take; decides how many curves are solved at once.
+    progress : str, optional
+        Label of a progress bar, which counts the curves that are done; without, there is none.
     """
 
     remembered = 8  # steps that the secant pairs remember
     refresh = 0
 
     def __init__(
-        self, *, max_iterations: int = 200, tolerance: float = 1e-4, memory: int = GIBIBYTE // 2
+        self,
+        *,
+        max_iterations: int = 200,
+        tolerance: float = 1e-4,
+        memory: int = GIBIBYTE // 2,
+        progress: str | None = None,
     ) -> None:
         self.max_iterations = max_iterations
         self.tolerance = tolerance
         self.memory = memory
+        self.progress = progress
 
     def minimize(
         self, geometry: Geometry, spline: CubicSpline, t: Tensor
@@ -70,12 +79,14 @@ class LBFGS:
         numbers = self._numbers_a_point(p, spline.start.shape[-1])
         size = max(1, self.memory // (len(t) * numbers * p.element_size()))
         pieces, reports = [], []
-        for start in range(0, len(spline.start), size):
-            rows = slice(start, start + size)
-            piece = CubicSpline(spline.start[rows], spline.end[rows], spline.controls[rows])
-            controls, report = self._minimize_batch(geometry, piece, t)
-            pieces.append(controls)
-            reports.append(report)
+        options = {"desc": self.progress, "disable": self.progress is None, "unit": "curve"}
+        with tqdm(total=len(spline.start), **options) as bar:
+            for start in range(0, len(spline.start), size):
+                rows = slice(start, start + size)
+                piece = CubicSpline(spline.start[rows], spline.end[rows], spline.controls[rows])
+                controls, report = self._minimize_batch(geometry, piece, t, bar)
+                pieces.append(controls)
+                reports.append(report)
         return replace(spline, controls=torch.cat(pieces)), Report.join(reports)
 
     def _numbers_a_point(self, p: Tensor, dims: int) -> int:
@@ -85,7 +96,7 @@ class LBFGS:
         """Return a function from rows and control points to half a Hessian, or None."""
 
     def _minimize_batch(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor, bar: tqdm
     ) -> tuple[Tensor, Report]:
         begin = time.perf_counter()
         evaluate = energy_objective(geometry, spline, t)
@@ -146,9 +157,12 @@ class LBFGS:
             # Twice in a row means that even fresh curvature shows no way down.
             stuck = failures[active] == 2  # (b,)
             converged[active] = (idle[active] == 2) | (stuck & small)
-            active = active[~(converged[active] | stuck)]
+            done = converged[active] | stuck  # (b,)
+            active = active[~done]
+            bar.update(len(done) - len(active))
             if len(active) == 0:
                 break
+        bar.update(len(active))
         report = Report(
             converged,
             iterations,
@@ -173,7 +187,7 @@ class GaussNewton(LBFGS):
 
     Parameters
     ----------
-    max_iterations, tolerance, memory
+    max_iterations, tolerance, memory, progress
         As for :class:`LBFGS`.
     refresh : int
         Steps for which a normal matrix serves.
@@ -190,9 +204,12 @@ class GaussNewton(LBFGS):
         max_iterations: int = 100,
         tolerance: float = 1e-4,
         memory: int = GIBIBYTE // 2,
+        progress: str | None = None,
         refresh: int = 10,
     ) -> None:
-        super().__init__(max_iterations=max_iterations, tolerance=tolerance, memory=memory)
+        super().__init__(
+            max_iterations=max_iterations, tolerance=tolerance, memory=memory, progress=progress
+        )
         self.refresh = refresh
 
     def minimize(
@@ -208,7 +225,7 @@ class GaussNewton(LBFGS):
                 RuntimeWarning,
                 stacklevel=3,
             )
-            fallback = LBFGS(tolerance=self.tolerance, memory=self.memory)
+            fallback = LBFGS(tolerance=self.tolerance, memory=self.memory, progress=self.progress)
             return fallback.minimize(geometry, spline, t)
         return super().minimize(geometry, spline, t)
 
