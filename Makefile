@@ -5,8 +5,11 @@ CORES ?= all
 CONFIG ?= config/paper.yaml
 REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
+# The package itself imports its names late, which pdoc does not see: it is given the modules.
+API := $(filter-out %.__init__,$(subst /,.,$(patsubst src/%.py,%,$(wildcard src/latent_transport/*.py)))) \
+	$(subst /,.,$(patsubst src/%/__init__.py,%,$(wildcard src/latent_transport/*/__init__.py)))
 
-.PHONY: figures quick report benchmark paper check test lint clean
+.PHONY: figures quick report benchmark paper check docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -29,6 +32,11 @@ paper: .venv/installed
 check: .venv/installed
 	$(BIN)/snakemake check --cores $(CORES) --configfile $(CONFIG)
 
+# HTML pages of every public name, from its docstring: build/api/index.html.
+docs: .venv/installed
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	$(BIN)/pdoc $(API) --docformat numpy --math --output-directory build/api
+
 test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
@@ -46,5 +54,5 @@ clean:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[pipeline,test]'
+	$(BIN)/pip install --quiet --editable '.[pipeline,slurm,test]'
 	touch $@

@@ -113,9 +113,7 @@ def test_two_test_images_make_a_pair():
 
 @pytest.mark.parametrize("test", [0, 1])
 def test_too_few_test_images_are_refused(test):
-    with pytest.raises(
-        DataError, match=f"{test} images in split 2.*at least 2"
-    ):
+    with pytest.raises(DataError, match=f"{test} images in split 2.*at least 2"):
         choose_pairs(**make_codes(test), random=1, far=1, seed=0)
 
 

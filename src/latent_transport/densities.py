@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from latent_transport.checks import check_alike, check_finite, check_points, holds
+
 
 class AggregatePosterior(nn.Module):
     r"""Kernel estimate of the aggregate posterior.
@@ -30,8 +32,11 @@ class AggregatePosterior(nn.Module):
 
     Raises
     ------
+    TypeError
+        If mean and scale are no floating-point tensors of one dtype and device.
     ValueError
-        If the shapes differ, there are fewer than two codes, the bandwidth is negative, or a
+        If the shapes differ, there are fewer than two codes, or entries are not finite; if a scale
+        or the bandwidth is negative, or both are 0; if less than two codes are to be kept, or a
         generator is missing.
     """
 
@@ -45,13 +50,22 @@ class AggregatePosterior(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        for name, x in (("mean", mean), ("scale", scale)):
+            check_points(name, x)
         if mean.ndim != 2 or mean.shape != scale.shape or len(mean) < 2:
             raise ValueError(
                 f"mean has shape {tuple(mean.shape)}, scale {tuple(scale.shape)}; expected (n, d) "
                 "of both, n at least 2"
             )
-        if bandwidth is not None and bandwidth < 0:
-            raise ValueError(f"bandwidth is {bandwidth}; expected at least 0")
+        check_alike("mean", mean, "scale", scale)
+        check_finite("mean", mean)
+        check_finite("scale", scale)
+        if not holds(scale >= 0):
+            raise ValueError("scale has negative entries; expected standard deviations")
+        if bandwidth is not None and not 0 <= bandwidth < math.inf:
+            raise ValueError(f"bandwidth is {bandwidth}; expected a finite number, at least 0")
+        if components < 2:
+            raise ValueError(f"components is {components}; expected at least 2")
         if len(mean) > components:
             if generator is None:
                 raise ValueError(
@@ -66,6 +80,11 @@ class AggregatePosterior(nn.Module):
             n, d = mean.shape
             bandwidth = n ** (-1 / (d + 4)) * mean.var(0).mean().sqrt()
         variance = scale.square() + bandwidth**2  # (n, d)
+        if not holds(variance > 0):
+            raise ValueError(
+                "scale and bandwidth are both 0 for some codes, which have no density; give a "
+                "positive bandwidth"
+            )
         # Squares are expanded around the codes' middle, where rounding matters least.
         centre = mean.mean(0)  # (d,)
         mean = mean - centre
@@ -77,7 +96,15 @@ class AggregatePosterior(nn.Module):
         self.register_buffer("constant", -0.5 * constant - math.log(len(mean)))  # (n,)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density, in nats, of latent points (..., d): shape (...)."""
+        """Log density, in nats, of latent points (..., d): shape (...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the points are no floating-point tensor of the codes' dtype, device and dimension.
+        """
+        check_points("z", z)
+        check_alike("z", z, "the codes' centre", self.centre)
         z = z - self.centre  # (..., d)
         quadratic = -0.5 * (z.square() @ self.precision.mT) + z @ self.weighted.mT  # (..., n)
         return torch.logsumexp(quadratic + self.constant, -1)  # (...)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from latent_transport.checks import holds
 from latent_transport.curves import CubicSpline
 from latent_transport.geometries import Geometry
 from latent_transport.graphs import NeighbourGraph
@@ -65,12 +66,15 @@ class Geodesics:
 
     @property
     def converged(self) -> Tensor:
-        """Whether the solver's criterion was met, (B,)."""
-        return self.report.converged
+        """Whether the solver's criterion was met, by a curve of finite length: (B,)."""
+        return self.report.converged & torch.isfinite(self.length)
 
     @property
     def length(self) -> Tensor:
-        """Lengths (Roy & Hauberg 2022, Eq. 7) on 256 segments, (B,), in units of the data."""
+        """Lengths (Roy & Hauberg 2022, Eq. 7) on 256 segments, (B,), in units of the data.
+
+        They are nan for curves that pass where the decoder's parameters are not finite.
+        """
         return self._measures[0]
 
     @property
@@ -161,7 +165,8 @@ def connecting_geodesics(
     ------
     ValueError
         If the endpoints differ in shape, are not finite, or there are none; if the decoder's
-        output is not finite there; if ``start`` is neither of the two, or ``restarts`` negative.
+        parameters are not finite or not valid there, or do not depend differentiably on the
+        points; if ``start`` is neither of the two, or ``restarts`` negative.
     TypeError
         If the endpoints are no floating-point tensors, or the decoder's distribution is not
         supported.
@@ -188,12 +193,7 @@ def connecting_geodesics(
         )
     with torch.no_grad():
         for name, z in (("z0", z0), ("z1", z1)):
-            _, p = geometry.decode(z)  # (B, C, D)
-            if not torch.isfinite(p).all():
-                raise ValueError(
-                    f"the decoder's parameters at {name} are not finite; check the decoder's "
-                    "weights and the range of the endpoints"
-                )
+            _, p = geometry.decode_with_checks(z, name)  # (B, C, D)
     straight = CubicSpline.straight(z0, z1, controls)
     starts = [straight.controls]  # (B, P, d) each
     if start != "line":
@@ -209,7 +209,8 @@ def connecting_geodesics(
     if count == 1:
         return paths
     rows = torch.arange(len(z0), device=z0.device)
-    return _select(paths, rows + len(z0) * paths.length.view(count, -1).argmin(0))
+    length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
+    return _select(paths, rows + len(z0) * length.view(count, -1).argmin(0))
 
 
 def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) -> list[Tensor]:
@@ -249,7 +250,7 @@ def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
             raise TypeError(f"{name} is a {found}; expected a floating-point tensor (B, d)")
         if z.ndim not in (1, 2) or z.numel() == 0:
             raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
-        if not torch.isfinite(z).all():
+        if not holds(torch.isfinite(z)):
             raise ValueError(f"{name} has entries that are not finite; remove those pairs")
     if z0.dtype != z1.dtype or z0.device != z1.device:
         raise TypeError(

@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from latent_transport.checks import check_alike, check_finite, check_points
 from latent_transport.geometries import Geometry
 
 EDGES_AT_ONCE = 1024  # whose decoded points are held in memory together
@@ -37,14 +38,20 @@ class NeighbourGraph:
     Raises
     ------
     TypeError
-        If the codes are no floating-point tensor.
+        If the geometry is none, or the codes are no floating-point tensor.
     ValueError
-        If the codes are no (n, d), fewer than two, or not finite; or if a setting is not positive.
+        If the codes are no (n, d), fewer than two, or not finite; if a setting is not positive; or
+        if the decoder's parameters are not finite along an edge.
     """
 
     def __init__(
         self, geometry: Geometry, codes: Tensor, *, neighbours: int = 8, pieces: int = 4
     ) -> None:
+        if not isinstance(geometry, Geometry):
+            raise TypeError(
+                f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
+                "Wasserstein1(decoder)"
+            )
         _check(codes, neighbours, pieces)
         self.geometry = geometry
         self.codes = codes.detach()
@@ -74,14 +81,16 @@ class NeighbourGraph:
 
         Raises
         ------
+        TypeError
+            If the ends are no floating-point tensors of the codes' dtype and device.
         ValueError
-            If the ends and the codes differ in dimension.
+            If the ends are no (B, d) of equal shapes and with finite entries, or they and the
+            codes differ in dimension; if there are fewer than two points; or if the decoder's
+            parameters are not finite on the way to the nearest codes.
         """
-        if z0.shape[1] != self.codes.shape[1]:
-            raise ValueError(
-                f"the endpoints have {z0.shape[1]} dimensions, the graph's codes "
-                f"{self.codes.shape[1]}; give a graph of codes of the same latent space"
-            )
+        self._check_ends(z0, z1)
+        if points < 2:
+            raise ValueError(f"points is {points}; a path has at least its 2 ends")
         t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)  # (T,)
         paths = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (B, T, d)
         distance, previous = self._search(z0, z1)  # (B, n + 2B) each
@@ -106,6 +115,21 @@ class NeighbourGraph:
         paths[:, 0], paths[:, -1] = z0, z1
         return paths
 
+    def _check_ends(self, z0: Tensor, z1: Tensor) -> None:
+        for name, z in (("z0", z0), ("z1", z1)):
+            check_points(name, z)
+            if z.ndim != 2 or len(z) == 0:
+                raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d), B > 0")
+            if z.shape[1] != self.codes.shape[1]:
+                raise ValueError(
+                    f"the endpoints have {z.shape[1]} dimensions, the graph's codes "
+                    f"{self.codes.shape[1]}; give a graph of codes of the same latent space"
+                )
+            check_alike(name, z[0], "the graph's first code", self.codes[0])
+            check_finite(name, z)
+        if len(z0) != len(z1):
+            raise ValueError(f"z0 has {len(z0)} points, z1 {len(z1)}; expected as many")
+
     def _join(self, points: Tensor, count: int) -> np.ndarray:
         """Pairs (point, code), (P count, 2), of points and their nearest codes."""
         _, nearest = self._tree.query(_to_numpy(points), count)  # (P, count)
@@ -122,7 +146,14 @@ class NeighbourGraph:
                     first.split(EDGES_AT_ONCE), second.split(EDGES_AT_ONCE), strict=True
                 )
             ]
-        return _to_numpy(torch.cat(lengths))
+        found = _to_numpy(torch.cat(lengths))  # (E,)
+        broken = ~np.isfinite(found)
+        if broken.any():
+            raise ValueError(
+                f"{broken.sum()} of {len(found)} edges of the neighbour graph have no finite "
+                "length: the decoder's parameters are not finite there; leave out the codes around"
+            )
+        return found
 
     def _search(self, z0: Tensor, z1: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Distances from each start to all nodes, and each node's predecessor: (B, n + 2B).

@@ -74,6 +74,9 @@ def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
-    """Square root of non-negative numbers whose gradient at 0 is 0 instead of infinite."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1).sqrt(), 0)
+    """Square root of non-negative numbers whose gradient at 0 is 0 instead of infinite.
+
+    What is nan stays nan.
+    """
+    zero = x == 0
+    return torch.where(zero, 0, torch.where(zero, 1, x).sqrt())

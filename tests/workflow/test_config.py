@@ -59,7 +59,7 @@ def test_every_setting_that_does_not_fit_is_named_in_a_line_of_its_own(repositor
         "figures": None,
     }
     done = run_snakemake(repository, "-n", "--configfile", write_config(repository, settings))
-    said = re.findall(r"^ *config key ([\w.]+): (.+)$", done.stdout, re.M)
+    said = re.findall(r"^ *config key ([\w.]+) (is .+)$", done.stdout, re.M)
     assert sorted(key for key, _ in said) == [
         "all_digits",
         "data.source",
@@ -75,7 +75,7 @@ def test_every_setting_that_does_not_fit_is_named_in_a_line_of_its_own(repositor
         "sed",
         "seed",
     ]
-    assert dict(said)["digits.1"] == "12 is greater than the maximum of 9"
+    assert dict(said)["digits.1"] == "is 12; expected integer from 0 to 9"
     assert "epochs" in dict(said)["models.all.schedule.epoch"]  # what it should have been
     assert len(done.stdout.splitlines()) < 20, done.stdout
 

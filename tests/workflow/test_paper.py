@@ -257,7 +257,7 @@ def test_paper_is_a_target(repository):
 def test_without_reference_values_the_check_says_so_before_any_job(repository):
     done = run_snakemake(repository, "check", "-n", "--configfile", "config/quick.yaml")
     assert done.returncode != 0
-    assert "config key paper.reference is None; expected a table of reference values" in done.stdout
+    assert "config key paper.reference is null; expected a table of reference values" in done.stdout
     assert "Job stats" not in done.stdout
 
 

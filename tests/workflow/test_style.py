@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from sandbox import ROOT, copy_repository, plan, write_config, run_snakemake
+from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,10 @@ rule benchmark_wasserstein1:
         ENVIRONMENT
     # All cores are taken, so that nothing runs beside a benchmark; it uses one.
     threads: workflow.cores
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         pairs=config["benchmark"]["pixel_pairs"],
         components=config["benchmark"]["components"],
@@ -43,6 +47,10 @@ rule benchmark_solvers:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+        gpu=GPU,
     params:
         rounds=config["benchmark"]["rounds"],
         geodesics=lambda wildcards: config["benchmark"]["geodesics"][kind_of(wildcards)],
@@ -72,6 +80,10 @@ rule benchmark_scaling:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+        gpu=GPU,
     params:
         batches=lambda wildcards: config["benchmark"]["batches"][kind_of(wildcards)],
         rounds=config["benchmark"]["rounds"],

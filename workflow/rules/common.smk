@@ -5,66 +5,21 @@ from functools import cache
 from pathlib import Path
 
 import grimp
-import yaml
-from jsonschema import Draft202012Validator
 from snakemake.exceptions import WorkflowError
+
+from workflow.configuration import find_errors, find_reference_errors, read_schema
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 ENVIRONMENT = str(ROOT / "environment.yml")
 
 
-def check_schema(path):
-    """Stop with a line about each config key that does not fit the schema.
-
-    Snakemake's own ``validate`` stops at the first, and prints the part of the schema around it,
-    all of it for an unknown key at the top.
-    """
-    schema = yaml.safe_load((ROOT / path).read_text())
-    lines = []
-    for error in Draft202012Validator(schema).iter_errors(config):
-        keys = list(map(str, error.absolute_path))
-        if error.validator == "additionalProperties":
-            unknown = [name for name in error.instance if name not in error.schema["properties"]]
-            known = ", ".join(error.schema["properties"])
-            lines += [f"{'.'.join([*keys, name])}: unknown; expected {known}" for name in unknown]
-        else:
-            lines.append(f"{'.'.join(keys)}: {error.message}")
-    if lines:
-        raise WorkflowError("\n".join(f"config key {line}" for line in sorted(lines)))
+def stop_on(errors):
+    """Stop with the lines about the config, if there are any."""
+    if errors:
+        raise WorkflowError("\n".join(errors))
 
 
-check_schema("workflow/schemas/config.schema.yaml")
-
-
-def require(condition, key, expected):
-    """Stop with a message about a config key that contradicts another one."""
-    if not condition:
-        value = config
-        for part in key.split("."):
-            value = value[part]
-        raise WorkflowError(f"config key {key} is {value}; expected {expected}")
-
-
-def count_pairs(section):
-    """Geodesics of each model of a section of the config."""
-    return sum(config["geodesics"]["pairs"][section].values())
-
-
-require(
-    config["figures"]["surface_digit"] in config["digits"],
-    "figures.surface_digit",
-    f"one of the digits {config['digits']}",
-)
-require(
-    count_pairs("digit") >= config["figures"]["curves"],
-    "geodesics.pairs.digit",
-    f"at least figures.curves = {config['figures']['curves']} pairs in all",
-)
-require(
-    not config["all_digits"] or count_pairs("all") >= config["figures"]["pairs"],
-    "geodesics.pairs.all",
-    f"at least figures.pairs = {config['figures']['pairs']} pairs in all",
-)
+stop_on(find_errors(config, read_schema()))
 
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
@@ -80,14 +35,6 @@ EVIDENCE_PARTS = [
 ]
 DRAWN_PARTS = ("containment", "plausibility", "ramp", "stability", "neighbours")
 NAMES += [part for part in EVIDENCE_PARTS if part in DRAWN_PARTS]
-
-for kind in ["digit"] + ["all"] * config["all_digits"]:
-    for geometry in ["wasserstein1"] + ["fisher-rao"] * ("separation" in EVIDENCE_PARTS):
-        require(
-            geometry in config["evidence"]["geometries"][kind],
-            f"evidence.geometries.{kind}",
-            f"a list with {geometry}, which other paths are compared with",
-        )
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
@@ -108,6 +55,16 @@ shell.prefix(
         for name, path in exports.items()
     )
 )
+
+
+# A job that computes on torch asks for a GPU, unless the config keeps it on the CPU. Without a limit
+# on the resource gpu, such as a profile sets, nothing comes of it.
+GPU = int(config["device"] != "cpu")
+
+
+def growing(amount):
+    """Memory in MB or time in minutes that a job asks for: as much again at each retry."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 wildcard_constraints:

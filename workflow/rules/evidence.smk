@@ -13,6 +13,8 @@ rule fit_uncertainty:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         centres=config["evidence"]["uncertainty"]["centres"],
         limit=config["evidence"]["uncertainty"]["limit"],
@@ -41,7 +43,9 @@ rule train_ensemble:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         members=config["evidence"]["ensemble"]["members"],
         schedule=json.dumps(config["evidence"]["ensemble"]["schedule"]),
@@ -70,6 +74,10 @@ rule train_classifier:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         settings=json.dumps(config["evidence"]["classifier"]),
         seed=config["seed"],
@@ -124,7 +132,9 @@ rule choose_strength:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=6000,
+        mem_mb=growing(6000),
+        runtime=growing(120),
+        gpu=GPU,
     params:
         candidates=config["evidence"]["strength"]["candidates"],
         settings=json.dumps(SOLVER_SETTINGS),
@@ -221,7 +231,9 @@ if "plausibility" in EVIDENCE_PARTS:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=6000,
+            mem_mb=growing(6000),
+            runtime=growing(60),
+            gpu=GPU,
         params:
             paths=lambda wildcards: compared(kind_of(wildcards)),
             images=config["evidence"]["images"],
@@ -293,6 +305,8 @@ if "separation" in EVIDENCE_PARTS:
         conda:
             ENVIRONMENT
         threads: 1
+        resources:
+            gpu=GPU,
         params:
             device=config["device"],
         shell:
@@ -335,6 +349,8 @@ if "ramp" in EVIDENCE_PARTS:
         conda:
             ENVIRONMENT
         threads: 1
+        resources:
+            gpu=GPU,
         params:
             device=config["device"],
         shell:
@@ -408,7 +424,9 @@ if "stability" in EVIDENCE_PARTS:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
+            runtime=growing(60),
+            gpu=GPU,
         params:
             geometries=["wasserstein1", "wasserstein2", "fisher-rao", "euclidean"],
             settings=json.dumps(SOLVER_SETTINGS),
@@ -480,7 +498,9 @@ if "neighbours" in EVIDENCE_PARTS:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
+            runtime=growing(240),
+            gpu=GPU,
         params:
             points=config["evidence"]["neighbours"]["points"],
             neighbours=config["evidence"]["neighbours"]["neighbours"],
@@ -532,7 +552,9 @@ if "starts" in EVIDENCE_PARTS:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=4000,
+            mem_mb=growing(4000),
+            runtime=growing(120),
+            gpu=GPU,
         params:
             names=STARTED,
             number=config["evidence"]["starts"]["pairs"],

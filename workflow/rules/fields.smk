@@ -14,6 +14,8 @@ rule measure_field:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         size=config["figures"]["field_size"],
         seed=config["seed"],
@@ -39,6 +41,8 @@ rule measure_indicatrices:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         size=config["figures"]["indicatrices"],
         device=config["device"],

@@ -45,7 +45,9 @@ rule solve_geodesics:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         options=options_of_geometry,
         settings=json.dumps(SOLVER_SETTINGS),
@@ -104,6 +106,8 @@ rule decode_paths:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         pairs=config["figures"]["pairs"],
         images=config["figures"]["images"],

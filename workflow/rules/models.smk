@@ -14,7 +14,9 @@ rule train_vae:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         architecture=lambda wildcards: json.dumps(
             config["models"][kind_of(wildcards)]["architecture"]
@@ -43,6 +45,8 @@ rule encode:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         device=config["device"],
     shell:
@@ -66,6 +70,8 @@ rule evaluate_vae:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        gpu=GPU,
     params:
         seed=config["seed"],
         device=config["device"],

@@ -149,11 +149,7 @@ rule paper:
 rule check:
     input:
         numbers=rules.collect_numbers.output.json,
-        reference=lambda wildcards: require(
-            config["paper"]["reference"],
-            "paper.reference",
-            "a table of reference values, as in config/paper.yaml; other settings have none",
-        )
+        reference=lambda wildcards: stop_on(find_reference_errors(config))
         or config["paper"]["reference"],
         code=code_of("check_results"),
     log:

@@ -4,12 +4,6 @@ report: "../report/workflow.rst"
 PAGE_DIGIT = config["page"]["digit"]
 if PAGE_DIGIT is None:
     PAGE_DIGIT = config["figures"]["surface_digit"]
-else:
-    require(
-        PAGE_DIGIT in config["digits"],
-        "page.digit",
-        f"null, or one of the digits {config['digits']}",
-    )
 PAGE_PARTS = "src/latent_transport/page/assets"
 PAGE = f"digit{PAGE_DIGIT}"
 
@@ -29,7 +23,9 @@ rule solve_page_geodesics:
         ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
     params:
         anchors=config["page"]["anchors"],
         max_iterations=config["geodesics"]["max_iterations"],

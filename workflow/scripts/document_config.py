@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from latent_transport.storage import replacing
+from workflow.configuration import SCHEMA, code, describe_allowed, merge, resolve, show
 from workflow.scripts.command import run
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 CONFIGS = {name: ROOT / "config" / f"{name}.yaml" for name in ("paper", "quick")}
 
 INTRODUCTION = """\
@@ -88,15 +88,6 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
-    """Extend one config by another, key by key, as Snakemake does."""
-    merged = dict(base)
-    for key, value in update.items():
-        inner = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if inner else value
-    return merged
-
-
 def walk(
     node: Mapping[str, Any], schema: Mapping[str, Any], path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
@@ -108,62 +99,10 @@ def walk(
         yield from walk(inner, schema, (*path, name))
 
 
-def resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace ``$ref`` and ``allOf`` by what they stand for; later parts refine earlier ones."""
-    parts = [
-        *([schema["$defs"][node["$ref"].rpartition("/")[2]]] if "$ref" in node else []),
-        *node.get("allOf", []),
-    ]
-    resolved: dict[str, Any] = {}
-    for part in parts:
-        resolved = merge(resolved, resolve(part, schema))
-    own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
-    return merge(resolved, own)
-
-
-def describe_allowed(leaf: Mapping[str, Any]) -> str:
-    """Say in words what a part of the schema allows."""
-    if "const" in leaf:
-        return code(show(leaf["const"]))
-    if "enum" in leaf:
-        return " or ".join(code(show(value)) for value in leaf["enum"])
-    kinds = leaf["type"] if isinstance(leaf["type"], list) else [leaf["type"]]
-    return " or ".join(_describe_kind(kind, leaf) for kind in kinds)
-
-
-def _describe_kind(kind: str, leaf: Mapping[str, Any]) -> str:
-    if kind == "array":
-        different = "different " if leaf.get("uniqueItems") else ""
-        item = describe_allowed(leaf["items"])
-        return f"list of {leaf.get('minItems', 0)} or more {different}values, each: {item}"
-    if kind in ("integer", "number"):
-        return kind + _describe_bounds(leaf)
-    words = {"boolean": "`true` or `false`", "null": "`null`", "string": "text"}
-    return words[kind]
-
-
-def _describe_bounds(leaf: Mapping[str, Any]) -> str:
-    if "minimum" in leaf and "maximum" in leaf:
-        return f" from {leaf['minimum']} to {leaf['maximum']}"
-    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {leaf[name]}" for name, sign in signs.items() if name in leaf]
-    return " " + " and ".join(bounds) if bounds else ""
-
-
 def look_up(config: Mapping[str, Any], path: Sequence[str]) -> Any:
     for key in path:
         config = config[key]
     return config
-
-
-def show(value: Any) -> str:
-    """Return a value as it is written in YAML."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
-    return text.removesuffix("...\n").strip()
-
-
-def code(text: str) -> str:
-    return f"`{text}`"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.distributions import Distribution
 
+from latent_transport.checks import check_alike, check_finite, check_points, holds
 from latent_transport.families import Family, factors, family_of
 from latent_transport.wasserstein import safe_sqrt
 
@@ -62,12 +64,21 @@ class Geometry(ABC):
         Raises
         ------
         TypeError
-            If the decoder returns no supported distribution.
+            If the points are no floating-point tensor, or the decoder returns no supported
+            distribution, or one of another dtype or device than the points.
         ValueError
             If its batch shape is not (..., D).
         """
+        check_points("z", z)
         with _without_validation():
-            distribution = factors(self.decoder(z))
+            try:
+                distribution = factors(self.decoder(z))
+            except Exception as error:
+                error.add_note(
+                    f"raised by the decoder, called with latent points of shape {tuple(z.shape)}, "
+                    f"{z.dtype} on {z.device}"
+                )
+                raise
             family = family_of(distribution)
         shape = tuple(distribution.batch_shape)
         if len(shape) != z.ndim or shape[:-1] != tuple(z.shape[:-1]):
@@ -75,7 +86,46 @@ class Geometry(ABC):
                 f"the decoder maps latent points of shape {tuple(z.shape)} to distributions of "
                 f"batch shape {shape}; expected {(*z.shape[:-1], 'D')}, D the number of variables"
             )
-        return family, family.coordinates(distribution)
+        p = family.coordinates(distribution)  # (..., C, D)
+        if p.dtype != z.dtype or p.device != z.device:
+            raise TypeError(
+                f"the decoder maps latent points of {z.dtype} on {z.device} to parameters of "
+                f"{p.dtype} on {p.device}; expected the same: convert the points or the decoder "
+                "with .to(...)"
+            )
+        return family, p
+
+    def decode_with_checks(self, z: Tensor, name: str = "z") -> tuple[Family, Tensor]:
+        """Decode as :meth:`decode`, and refuse parameters that no distribution can have.
+
+        Raises
+        ------
+        ValueError
+            If the decoder's parameters at ``name`` are not finite or not valid.
+        """
+        family, p = self.decode(z)
+        self.check_coordinates(p, name)
+        try:
+            self.decoder(z)  # with torch's own checks, which are off in all other calls
+        except ValueError as error:
+            raise ValueError(
+                f"the decoder's parameters at {name} are not valid: {error}"
+            ) from error
+        return family, p
+
+    def check_coordinates(self, p: Tensor, name: str) -> None:
+        """Refuse coordinates (..., C, D) at ``name`` that are not finite.
+
+        Raises
+        ------
+        ValueError
+            If there are any.
+        """
+        if not holds(torch.isfinite(p)):
+            raise ValueError(
+                f"the decoder's parameters at {name} are not finite; check the decoder's weights "
+                "and the range of the points"
+            )
 
     def decode_with_jacobian(self, z: Tensor) -> tuple[Family, Tensor, Tensor]:
         """Decode latent points (..., d), and differentiate in forward mode.
@@ -85,11 +135,22 @@ class Geometry(ABC):
         tuple
             The family, coordinates (..., C, D), and their derivatives (d, ..., C, D) along the d
             axes of the latent space.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`decode`; also if the decoder's output is cut off from its input.
         """
+        check_points("z", z)
         found: list[Family] = []
 
         def coordinates(at: Tensor) -> Tensor:
             family, p = self.decode(at)
+            if forward_ad.unpack_dual(p).tangent is None:
+                raise ValueError(
+                    "the decoder's output does not depend differentiably on z; a decoder must not "
+                    "detach its input"
+                )
             found.append(family)
             return p
 
@@ -102,13 +163,27 @@ class Geometry(ABC):
         return found[0], p, jacobian
 
     def distance(self, z0: Tensor, z1: Tensor) -> Tensor:
-        """Distance between the distributions at z0 and z1, (..., d) each: shape (...)."""
+        """Distance between the distributions at z0 and z1, (..., d) each: shape (...).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the points do not fit together or are not finite, or the decoder's parameters are
+            not.
+        """
+        _check_vectors("z0", z0, "z1", z1)
         family, p = self.decode(z0)
         _, q = self.decode(z1)
+        self.check_coordinates(p, "z0")
+        self.check_coordinates(q, "z1")
         return safe_sqrt(self.residuals(family, p, q).square().sum((-2, -1)))  # (...)
 
     def segment_lengths(self, points: Tensor) -> Tensor:
-        """Distances between successive points (..., N, d) of curves: shape (..., N - 1)."""
+        """Distances between successive points (..., N, d) of curves: shape (..., N - 1).
+
+        They are nan where the decoder's parameters are not finite.
+        """
+        _check_curves(points)
         family, p = self.decode(points)  # (..., N, C, D)
         first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
         return safe_sqrt(self.residuals(family, first, second).square().sum((-2, -1)))
@@ -128,7 +203,8 @@ class Geometry(ABC):
         Returns
         -------
         Tensor, shape (B,)
-            In units of the data.
+            In units of the data; nan for curves that pass where the decoder's parameters are not
+            finite.
         """
         return self.segment_lengths(points).sum(-1)
 
@@ -138,6 +214,7 @@ class Geometry(ABC):
         It is at least the squared length, with equality at constant speed, and tends to
         :math:`\int_0^1 F(\gamma, \dot\gamma)^2 dt` for points equally spaced in t.
         """
+        _check_curves(points)
         family, p = self.decode(points)  # (..., N, C, D)
         first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
         squares = self.residuals(family, first, second).square().sum((-3, -2, -1))  # (...)
@@ -147,8 +224,16 @@ class Geometry(ABC):
         r"""Local length :math:`F(z, v)` of latent velocities: (..., d) twice to (...).
 
         The limit of ``distance(z, z + eps v) / eps`` for eps to 0 from above.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If points and velocities do not fit together or are not finite, or the decoder's
+            parameters are not.
         """
+        _check_vectors("z", z, "v", v)
         family, p, jacobian = self.decode_with_jacobian(z)
+        self.check_coordinates(p, "z")
         dp = torch.einsum("...j,j...cd->...cd", v, jacobian)  # (..., C, D)
         return safe_sqrt(self.local_residuals(family, p, dp).square().sum((-2, -1)))  # (...)
 
@@ -166,8 +251,15 @@ class Geometry(ABC):
         ----------
         z, v : Tensor, shape (..., d)
             Points and non-zero directions.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`norm`.
         """
+        _check_vectors("z", z, "v", v)
         family, p, jacobian = self.decode_with_jacobian(z)
+        self.check_coordinates(p, "z")
         dp = torch.einsum("...j,j...cd->...cd", v, jacobian).detach().requires_grad_()
         with torch.enable_grad():
             residuals = self.local_residuals(family, p.detach(), dp)  # (..., M, D)
@@ -191,5 +283,25 @@ class Geometry(ABC):
         -------
         Tensor, shape (...)
             In units of the data to the power d, a unit of latent volume.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`norm`.
         """
+        check_points("z", z)
         return self.tensor(z, torch.ones_like(z)).det().clamp(min=0).sqrt()  # (...)
+
+
+def _check_vectors(name: str, z: Tensor, other: str, v: Tensor) -> None:
+    for label, x in ((name, z), (other, v)):
+        check_points(label, x)
+    check_alike(name, z, other, v)
+    for label, x in ((name, z), (other, v)):
+        check_finite(label, x)
+
+
+def _check_curves(points: Tensor) -> None:
+    check_points("points", points)
+    if points.ndim < 2 or points.shape[-2] < 2:
+        raise ValueError(f"points has shape {tuple(points.shape)}; expected (..., N, d), N >= 2")

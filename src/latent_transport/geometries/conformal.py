@@ -1,5 +1,6 @@
 """Conformal geometries: another geometry, longer where codes are rare."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Normal
 
+from latent_transport.checks import check_points, holds
 from latent_transport.families import Family
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.riemannian import Euclidean
@@ -41,6 +43,14 @@ class Conformal(Geometry):
         :math:`\beta`; 0 gives the base geometry.
     reference : float or Tensor of shape (), optional
         :math:`\log q_0`, such as the mean log density of held-out codes.
+
+    Raises
+    ------
+    TypeError
+        If the geometry is none, or the density is not callable.
+    ValueError
+        If strength or reference are not finite, or the reference is no single number; from every
+        measure, if the log density of points (..., d) has another shape than (...).
     """
 
     def __init__(
@@ -51,6 +61,21 @@ class Conformal(Geometry):
         *,
         reference: float | Tensor = 0.0,
     ) -> None:
+        if not isinstance(geometry, Geometry):
+            raise TypeError(
+                f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
+                "Wasserstein1(decoder)"
+            )
+        if not callable(log_density):
+            raise TypeError(
+                f"log_density is a {type(log_density).__name__}; expected a callable from latent "
+                "points (..., d) to log densities (...)"
+            )
+        if not math.isfinite(strength):
+            raise ValueError(f"strength is {strength}; expected a finite number")
+        level = torch.as_tensor(reference)
+        if level.shape != () or not holds(torch.isfinite(level)):
+            raise ValueError(f"reference is {reference}; expected one finite number")
         super().__init__(geometry.decoder)
         self.geometry = geometry
         self.log_density = log_density
@@ -59,9 +84,25 @@ class Conformal(Geometry):
 
     def log_weight(self, z: Tensor) -> Tensor:
         """Logarithm of the weight at latent points (..., d): shape (...)."""
-        exponent = -self.strength * (self.log_density(z) - self.reference)  # (...)
+        check_points("z", z)
+        log_density = self.log_density(z)  # (...)
+        if not isinstance(log_density, Tensor) or log_density.shape != z.shape[:-1]:
+            found = getattr(log_density, "shape", type(log_density).__name__)
+            raise ValueError(
+                f"log_density maps latent points of shape {tuple(z.shape)} to {found}; expected a "
+                f"tensor of shape {tuple(z.shape[:-1])}"
+            )
+        exponent = -self.strength * (log_density - self.reference)  # (...)
         below = LARGEST_LOG_WEIGHT - F.softplus(LARGEST_LOG_WEIGHT - exponent)  # (...)
         return F.softplus(LARGEST_LOG_WEIGHT + below) - LARGEST_LOG_WEIGHT  # (...)
+
+    def check_coordinates(self, p: Tensor, name: str) -> None:
+        if not holds(torch.isfinite(p[..., -1, :])):
+            raise ValueError(
+                f"the log density at {name} is not finite; check the density, and the range of the "
+                "points"
+            )
+        self.geometry.check_coordinates(p[..., :-1, :], name)
 
     def decode(self, z: Tensor) -> tuple[Family, Tensor]:
         family, p = self.geometry.decode(z)  # (..., C, D)
@@ -88,7 +129,11 @@ class Conformal(Geometry):
 
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
-        return (z.shape[-1] * self.log_weight(z)).exp() * self.geometry.volume(z)
+        base = self.geometry.volume(z)  # (...)
+        log_weight = self.log_weight(z)  # (...)
+        if not holds(torch.isfinite(log_weight)):
+            raise ValueError("the log density at z is not finite; check the density")
+        return (z.shape[-1] * log_weight).exp() * base
 
 
 class LatentEuclidean(Euclidean):

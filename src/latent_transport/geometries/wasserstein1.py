@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from latent_transport.checks import check_finite, check_points
 from latent_transport.families import Family
 from latent_transport.geometries.base import Decoder, Geometry
 
@@ -53,13 +54,18 @@ class Wasserstein1(Geometry):
         ------
         NotImplementedError
             In other than two dimensions, where the indicatrix is no plane figure.
+        TypeError, ValueError
+            As :meth:`norm`.
         """
+        check_points("z", z)
         if z.shape[-1] != 2:
             raise NotImplementedError(
                 f"the volume of the W1 indicatrix is implemented for 2 latent dimensions; found "
                 f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
             )
+        check_finite("z", z)
         family, p, jacobian = self.decode_with_jacobian(z)
+        self.check_coordinates(p, "z")
         angles = torch.arange(self.directions, dtype=z.dtype, device=z.device)  # (A,)
         angles = angles * (math.pi / self.directions)  # half a turn: the norm is reversible
         inverse_square = torch.zeros_like(z[..., 0])  # (...)

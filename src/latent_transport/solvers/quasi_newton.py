@@ -16,6 +16,7 @@ from latent_transport.solvers.objective import energy_objective
 from latent_transport.solvers.report import Report
 
 GIBIBYTE = 2**30
+LEAST_DAMPING = 1e-5
 
 Curvature = Callable[[Tensor, Tensor], Tensor]
 
@@ -42,6 +43,7 @@ class LBFGS:
 
     remembered = 8  # steps that the secant pairs remember
     refresh = 0
+    patience = 2  # directions in a row that may fail
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class LBFGS:
         memory = _SecantMemory(x, self.remembered)
         factor = x.new_zeros(batch, *(2 * [free * dims] if curvature else [1, 1]))
         age = torch.full_like(active, _STALE)  # steps since the curvature was computed
+        damping = torch.full_like(energy, LEAST_DAMPING)  # (B,)
         direction, rate = torch.zeros_like(x), torch.zeros_like(energy)
         predicted = torch.zeros_like(energy)
         idle, failures = torch.zeros_like(active), torch.zeros_like(active)
@@ -119,7 +122,9 @@ class LBFGS:
             stale = turn[age[turn] >= self.refresh] if curvature else turn[:0]
             if len(stale):
                 normal = curvature(stale, x[stale].unflatten(1, (free, dims)))  # (s, P d, P d)
-                factor[stale] = _factorise(normal)
+                eased = torch.where(failures[stale] == 0, damping[stale] / 10, damping[stale])
+                damping[stale] = eased.clamp(min=LEAST_DAMPING)
+                factor[stale] = _factorise(normal, damping[stale])
                 age[stale] = 0
             if len(turn):
                 inverse = factor[turn] if curvature else None
@@ -151,11 +156,12 @@ class LBFGS:
             # A direction that fails at short steps comes from curvature that no longer holds.
             failed = refused[rate[refused] < 1e-2]
             memory.forget(failed)
+            # Fresh curvature that fails is trusted over too long a step.
+            damping[failed] *= torch.where(age[failed] == 0, 100.0, 1.0)
             age[failed], rate[failed] = _STALE, 0
             failures[failed] += 1
             history.append(energy.clone())
-            # Twice in a row means that even fresh curvature shows no way down.
-            stuck = failures[active] == 2  # (b,)
+            stuck = failures[active] == self.patience  # (b,)
             converged[active] = (idle[active] == 2) | (stuck & small)
             done = converged[active] | stuck  # (b,)
             active = active[~done]
@@ -183,7 +189,9 @@ class GaussNewton(LBFGS):
     decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
     the two segments that meet there), and of the spline's basis. Its normal matrix stands for half
     the Hessian in the two-loop recursion of L-BFGS, whose secant pairs supply the curvature of the
-    residuals that Gauss-Newton neglects, and let it serve for several steps.
+    residuals that Gauss-Newton neglects, and let it serve for several steps. Where a step along a
+    fresh one fails, the matrix is damped, curve by curve, a hundred times as strongly (Levenberg
+    1944).
 
     Parameters
     ----------
@@ -197,6 +205,8 @@ class GaussNewton(LBFGS):
     RuntimeWarning
         If the decoder does not allow forward-mode differentiation; :class:`LBFGS` solves instead.
     """
+
+    patience = 6
 
     def __init__(
         self,
@@ -291,10 +301,15 @@ class _SecantMemory:
         return -q
 
 
-def _factorise(normal: Tensor) -> Tensor:
-    """Cholesky factors of normal matrices (b, P d, P d), damped where the decoder is flat."""
+def _factorise(normal: Tensor, damping: Tensor) -> Tensor:
+    """Cholesky factors of normal matrices (b, P d, P d), damped (b,) as by Levenberg.
+
+    The damping is relative to the mean of the diagonal: it holds back the directions in which the
+    decoder is flat, along which a quadratic model reaches farthest beyond where it is right.
+    """
     diagonal = normal.diagonal(dim1=-2, dim2=-1)  # (b, P d)
-    floor = 1e-5 * diagonal.mean(-1, keepdim=True) + torch.finfo(normal.dtype).tiny  # (b, 1)
+    floor = damping[:, None] * diagonal.mean(-1, keepdim=True)  # (b, 1)
+    floor = floor + torch.finfo(normal.dtype).tiny
     factor, _ = torch.linalg.cholesky_ex(normal + torch.diag_embed(1e-4 * diagonal + floor))
     return factor
 

@@ -1,0 +1,261 @@
+"""What a config may say: its schema, and what no schema can state.
+
+A key that does not fit gets one line, which names the key, what was found and what is allowed.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError, validators
+
+SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
+
+# A run writes to none of these, whatever its user may.
+SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "sys", "usr"}
+SOURCES = {".git", ".snakemake", "config", "src", "tests", "workflow"}
+FOLDER = (
+    "a folder below the working directory but for .git, .snakemake, config, src, tests and "
+    "workflow, or an absolute path at least two folders deep and outside of the system's (/etc, "
+    "/usr, ...); no .., no leading - or ~, no {, }, < or > in it, printable, no blanks at its ends"
+)
+LONGEST = 100
+
+
+def find_errors(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Return a line about each key that does not fit, sorted; none if every key fits.
+
+    Contradictions are looked for only in a config that has all keys, of the right types.
+    """
+    lines = {}
+    for error in _Validator(schema).iter_errors(config):
+        for key, found in _describe_error(error, schema):
+            lines[key] = f"config key {key} {found}"
+    if not lines:
+        for key, expected in _find_contradictions(config):
+            lines.setdefault(key, _contradict(config, key, expected))
+    return sorted(lines.values())
+
+
+def find_reference_errors(config: Mapping[str, Any]) -> list[str]:
+    """Return a line about the table of reference values, which only a check of results needs."""
+    reference = config["paper"]["reference"]
+    if reference is not None and not reference.startswith("-") and Path(reference).is_file():
+        return []
+    expected = "a table of reference values that exists; only config/paper.yaml names one"
+    return [_contradict(config, "paper.reference", expected)]
+
+
+def read_schema() -> dict[str, Any]:
+    """Return the schema of the config."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def _is_integer(_checker: object, value: object) -> bool:
+    # JSON Schema takes 1.0 for an integer; the jobs' options do not.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: object, value: object) -> bool:
+    # YAML has .nan and .inf, which no bound keeps out.
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_Validator = validators.extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": _is_integer, "number": _is_number}
+    ),
+)
+
+
+def _describe_error(error: ValidationError, schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each key that an error is about, and what is wrong with it."""
+    path = list(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = ", ".join(error.schema["properties"])
+        for name in error.instance:
+            if name not in error.schema["properties"]:
+                yield _join(*path, name), f"is unknown; expected one of {known}"
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield _join(*path, name), f"is missing; expected {_allowed(schema, *path, name)}"
+    else:
+        yield _join(*path), f"is {_show(error.instance)}; expected {_allowed(schema, *path)}"
+
+
+def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each key that contradicts another one or the files there are, and what is expected."""
+    for name, folder in config["pathvars"].items():
+        if not _is_confined(folder):
+            yield f"pathvars.{name}", FOLDER
+    results, paper = (PurePosixPath(config["pathvars"][name]) for name in ("results", "paper"))
+    if results == paper:
+        yield "pathvars.paper", "another folder than pathvars.results, whose figures it copies"
+    folder = config["data"]["folder"]
+    if folder is not None:
+        if config["data"]["source"] == "sample":
+            yield "data.folder", "null, since data.source is sample, which reads no folder"
+        elif folder[:1] in ("", "-") or not Path(folder).is_dir():
+            yield "data.folder", "null, or the path of an existing folder"
+    digits = config["digits"]
+    if config["figures"]["surface_digit"] not in digits:
+        yield "figures.surface_digit", f"one of the digits {digits}"
+    if config["page"]["digit"] not in (None, *digits):
+        yield "page.digit", f"null, or one of the digits {digits}"
+    pairs = config["geodesics"]["pairs"]
+    drawn = {"digit": "curves", "all": "pairs"}
+    for kind in _kinds(config):
+        least = config["figures"][drawn[kind]]
+        if sum(pairs[kind].values()) < least:
+            expected = f"at least figures.{drawn[kind]} = {least} pairs in all"
+            yield f"geodesics.pairs.{kind}", expected
+    yield from _find_contradictory_evidence(config)
+
+
+def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    evidence = config["evidence"]
+    parts = evidence["parts"]
+    for kind in _kinds(config):
+        geometries = evidence["geometries"][kind]
+        for needed in ["wasserstein1"] + ["fisher-rao"] * ("separation" in parts):
+            if needed not in geometries:
+                expected = f"a list with {needed}, which other paths are compared with"
+                yield f"evidence.geometries.{kind}", expected
+        compared = {"containment", "plausibility"} & set(parts)
+        unknown = {"wasserstein2", "fisher-rao"} & set(geometries)
+        if {"separation", "stability"} & set(parts) or (compared and unknown):
+            components = f"models.{kind}.architecture.components"
+            if _look_up(config, components) > 1:
+                expected = (
+                    "1, since the Wasserstein-2 and Fisher-Rao distances of mixtures are unknown: "
+                    "or leave separation and stability out of evidence.parts, and wasserstein2 and "
+                    f"fisher-rao out of evidence.geometries.{kind}"
+                )
+                yield components, expected
+    weighed = any(name.endswith("density") for name in evidence["geometries"]["all"])
+    if config["all_digits"] and weighed and not sum(evidence["strength"]["pairs"].values()):
+        expected = "at least one pair in all, on which the strength of a weight is chosen"
+        yield "evidence.strength.pairs", expected
+    search = evidence["neighbours"]
+    if search["neighbours"] >= search["points"]:
+        expected = f"less than evidence.neighbours.points = {search['points']}"
+        yield "evidence.neighbours.neighbours", expected
+    if 0 < search["candidates"] < search["neighbours"]:
+        expected = f"0, or at least evidence.neighbours.neighbours = {search['neighbours']}"
+        yield "evidence.neighbours.candidates", expected
+
+
+def _kinds(config: Mapping[str, Any]) -> list[str]:
+    """Sections of the models that the config asks for."""
+    return ["digit"] + ["all"] * config["all_digits"]
+
+
+def _is_confined(folder: str) -> bool:
+    """Whether a run may write to a folder: see ``FOLDER``."""
+    parts = PurePosixPath(folder).parts
+    if not folder.isprintable() or folder != folder.strip() or folder[0] in "-~":
+        return False
+    if set("{}<>") & set(folder) or not parts or ".." in parts:
+        return False
+    if folder.startswith("/"):
+        return len(parts) > 2 and parts[1] not in SYSTEM
+    return parts[0] not in SOURCES
+
+
+def _contradict(config: Mapping[str, Any], key: str, expected: str) -> str:
+    return f"config key {key} is {_show(_look_up(config, key))}; expected {expected}"
+
+
+def _join(*path: object) -> str:
+    return ".".join(map(str, path))
+
+
+def _look_up(config: Mapping[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        config = config[part]
+    return config
+
+
+def _show(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
+
+
+# --- What a schema allows, in words ---
+
+
+def _allowed(schema: Mapping[str, Any], *path: str | int) -> str:
+    node = resolve(schema, schema)
+    for part in path:
+        part_schema = node["items"] if isinstance(part, int) else node["properties"][part]
+        node = resolve(part_schema, schema)
+    if "properties" in node:
+        return f"a section with the keys {', '.join(node['properties'])}"
+    return describe_allowed(node)
+
+
+def resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace ``$ref`` and ``allOf`` by what they stand for; later parts refine earlier ones."""
+    parts = [
+        *([schema["$defs"][node["$ref"].rpartition("/")[2]]] if "$ref" in node else []),
+        *node.get("allOf", []),
+    ]
+    resolved: dict[str, Any] = {}
+    for part in parts:
+        resolved = merge(resolved, resolve(part, schema))
+    own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
+    return merge(resolved, own)
+
+
+def merge(base: Mapping[str, Any], update: Mapping[str, Any]) -> dict[str, Any]:
+    """Extend one config by another, key by key, as Snakemake does."""
+    merged = dict(base)
+    for key, value in update.items():
+        inner = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if inner else value
+    return merged
+
+
+def describe_allowed(leaf: Mapping[str, Any]) -> str:
+    """Say in words what a part of the schema allows."""
+    if "const" in leaf:
+        return code(show(leaf["const"]))
+    if "enum" in leaf:
+        return " or ".join(code(show(value)) for value in leaf["enum"])
+    kinds = leaf["type"] if isinstance(leaf["type"], list) else [leaf["type"]]
+    return " or ".join(_describe_kind(kind, leaf) for kind in kinds)
+
+
+def _describe_kind(kind: str, leaf: Mapping[str, Any]) -> str:
+    if kind == "array":
+        different = "different " if leaf.get("uniqueItems") else ""
+        item = describe_allowed(leaf["items"])
+        return f"list of {leaf.get('minItems', 0)} or more {different}values, each: {item}"
+    if kind in ("integer", "number"):
+        return kind + _describe_bounds(leaf)
+    words = {"boolean": "`true` or `false`", "null": "`null`", "string": "text"}
+    return words[kind]
+
+
+def _describe_bounds(leaf: Mapping[str, Any]) -> str:
+    if "minimum" in leaf and "maximum" in leaf:
+        return f" from {leaf['minimum']} to {leaf['maximum']}"
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {leaf[name]}" for name, sign in signs.items() if name in leaf]
+    return " " + " and ".join(bounds) if bounds else ""
+
+
+def show(value: Any) -> str:
+    """Return a value as it is written in YAML."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=float("inf"))
+    return text.removesuffix("...\n").strip()
+
+
+def code(text: str) -> str:
+    """Set text as code in Markdown."""
+    return f"`{text}`"
