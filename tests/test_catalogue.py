@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from latent_transport import geometries
-from latent_transport.catalogue import GEOMETRIES, load_geometry
+from latent_transport.catalogue import GEOMETRIES, load_geometry, make_solver
 from latent_transport.densities import AggregatePosterior
 from latent_transport.geodesics import connecting_geodesics
 from latent_transport.models import VAE, Architecture, save_vae
@@ -102,3 +102,13 @@ def test_codes_without_validation_are_refused(files, tmp_path):
 def test_names_are_had_without_torch():
     check = "import sys, latent_transport.catalogue; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_weighted_pull_backs_are_solved_without_curvature_of_the_decoder():
+    solvers = {
+        name: type(make_solver(name, max_iterations=3, tolerance=1e-3)).__name__
+        for name in GEOMETRIES
+    }
+    weighted = {"density", "uncertain-density"}
+    assert {name for name, solver in solvers.items() if solver == "LBFGS"} == weighted
+    assert set(solvers.values()) == {"LBFGS", "GaussNewton"}

@@ -14,6 +14,7 @@ from latent_transport.storage import DataError
 if TYPE_CHECKING:
     import torch
 
+    from latent_transport.geodesics import Solver
     from latent_transport.geometries import Geometry
 
 TRAIN, VALIDATION = 0, 1
@@ -126,6 +127,22 @@ def load_geometry(
     else:
         geometry = metric(_load_decoder(recipe, given, device))
     return _weigh(geometry, codes, strength, device) if recipe.weighted else geometry
+
+
+def make_solver(
+    name: str, *, max_iterations: int, tolerance: float, progress: str | None = None
+) -> Solver:
+    """Return the solver that suits one of :data:`GEOMETRIES`.
+
+    Gauss-Newton, but for a pulled-back metric with a weight: the curvature of the weight, which
+    Gauss-Newton leaves out, is all that there is along latent dimensions which the decoder
+    ignores, and L-BFGS reaches lower energies.
+    """
+    from latent_transport.solvers import LBFGS, GaussNewton
+
+    recipe = GEOMETRIES[name]
+    solver = LBFGS if recipe.weighted and recipe.decoder != "latent" else GaussNewton
+    return solver(max_iterations=max_iterations, tolerance=tolerance, progress=progress)
 
 
 def _load_decoder(

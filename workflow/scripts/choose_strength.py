@@ -8,14 +8,13 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from latent_transport.catalogue import GEOMETRIES, load_geometry
+from latent_transport.catalogue import GEOMETRIES, load_geometry, make_solver
 from latent_transport.classifiers import load_classifier
 from latent_transport.datasets import load_subset
 from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics
 from latent_transport.models import load_vae
 from latent_transport.plausibility import Judge, extract_features
 from latent_transport.regions import LINE
-from latent_transport.solvers import GaussNewton
 from latent_transport.storage import load_arrays, load_table, replacing, save_table
 from latent_transport.strengths import score_strengths
 from workflow.scripts.command import run
@@ -51,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
     z0, z1 = (codes[torch.tensor(pairs[row].to_numpy())] for row in ("row0", "row1"))  # (p, d)
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (N,)
-    solver = GaussNewton(max_iterations=settings["max_iterations"], tolerance=settings["tolerance"])
+    limits = {key: settings[key] for key in ("max_iterations", "tolerance")}
+    solver = make_solver(arguments.geometry, **limits)
     curves = {LINE: torch.lerp(z0[:, None], z1[:, None], t[:, None])}  # (p, N, d) each
     for strength in tqdm(arguments.candidates, unit="strength"):
         geometry = load_geometry(

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latent_transport.catalogue import GEOMETRIES, load_geometry
-from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics, measure_curves
-from latent_transport.solvers import GaussNewton
+from latent_transport.catalogue import GEOMETRIES, load_geometry, make_solver
+from latent_transport.geodesics import FINE_SEGMENTS, Solver, connecting_geodesics, measure_curves
 from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
@@ -24,17 +23,14 @@ def read_strength(text: str) -> float:
         return float(json.loads(Path(text).read_text())["strength"])
 
 
-def make_solver(settings: dict) -> object:
+def choose_solver(settings: dict, geometry: str) -> Solver:
     """Return the solver that the settings name, with their options."""
     if settings["solver"] == "stochman":
         from latent_transport.stochman_adapter import StochMan
 
         return StochMan(max_iterations=settings["max_iterations"])
-    return GaussNewton(
-        max_iterations=settings["max_iterations"],
-        tolerance=settings["tolerance"],
-        progress="geodesics",
-    )
+    options = {key: settings[key] for key in ("max_iterations", "tolerance")}
+    return make_solver(geometry, progress="geodesics", **options)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -75,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             geometry,
             z0,
             z1,
-            solver=make_solver(settings),
+            solver=choose_solver(settings, arguments.geometry),
             controls=settings["controls"],
             points=settings["points"],
         )
