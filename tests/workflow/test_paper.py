@@ -251,7 +251,10 @@ def repository(tmp_path_factory):
 
 def test_paper_is_a_target(repository):
     jobs = plan(repository, "paper")
-    assert {"collect_numbers", "compile_paper", "tabulate", "benchmark_solvers"} <= set(jobs)
+    assert {"collect_numbers", "compile_paper", "tabulate"} <= set(jobs)
+    assert "benchmark_solvers" not in jobs
+    settings = write_config(repository, {"paper": {"benchmarks": True}})
+    assert "benchmark_solvers" in plan(repository, "paper", "--configfile", settings)
 
 
 def test_without_reference_values_the_check_says_so_before_any_job(repository):
