@@ -188,14 +188,25 @@ def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
         ) from error
     with torch.device("meta"):
         vae = VAE(architecture)
-    weights = load_arrays(path, *vae.state_dict())
-    for name, expected in vae.state_dict().items():
+    load_weights(vae, path, device)
+    return vae.eval().requires_grad_(False)
+
+
+def load_weights(module: nn.Module, path: str | Path, device: torch.device | str) -> None:
+    """Give a module, such as one on the meta device, the weights of a safetensors file.
+
+    Raises
+    ------
+    DataError
+        If the file lacks a weight, or has one of another shape.
+    """
+    weights = load_arrays(path, *module.state_dict())
+    for name, expected in module.state_dict().items():
         if weights[name].shape != expected.shape:
             raise DataError(
                 f"{path} has {name} of shape {weights[name].shape}; its architecture expects "
                 f"{tuple(expected.shape)}: delete it and run the workflow again"
             )
-    vae.load_state_dict(
-        {k: torch.from_numpy(v).to(device) for k, v in weights.items()}, assign=True
+    module.load_state_dict(
+        {name: torch.from_numpy(array).to(device) for name, array in weights.items()}, assign=True
     )
-    return vae.eval().requires_grad_(False)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from latent_transport.likelihoods import LEVELS, DiscretizedLogisticMixture
-from latent_transport.models import HALF_RANGE, VAE, Architecture, Decoder
+from latent_transport.models import HALF_RANGE, VAE, Architecture, Decoder, load_weights
 from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
 from latent_transport.training import NonFiniteLossError, Schedule, bits_per_dim, evaluate_elbo
 
@@ -441,16 +441,7 @@ def load_ensemble(path: Path, device: torch.device | str = "cpu") -> EnsembleDec
         ) from error
     with torch.device("meta"):
         ensemble = EnsembleDecoder([Decoder(architecture) for _ in range(members)])
-    weights = load_arrays(path, *ensemble.state_dict())
-    for name, expected in ensemble.state_dict().items():
-        if weights[name].shape != expected.shape:
-            raise DataError(
-                f"{path} has {name} of shape {weights[name].shape}; its architecture expects "
-                f"{tuple(expected.shape)}: delete it and run the workflow again"
-            )
-    ensemble.load_state_dict(
-        {name: torch.from_numpy(array).to(device) for name, array in weights.items()}, assign=True
-    )
+    load_weights(ensemble, path, device)
     return ensemble.eval().requires_grad_(False)
 
 
