@@ -47,6 +47,7 @@ SETTINGS = {
         "curves": 2,
         "pairs": 2,
         "images": 3,
+        "extended": ["wasserstein2"],
         "surface_digit": 1,
     },
     "page": {"anchors": 3},
@@ -234,11 +235,12 @@ def test_images_along_the_paths(results):
     np.testing.assert_allclose(
         paths["interpolation"], first + fractions * (last - first), atol=1e-3
     )
-    for name in ("geodesic", "line", "interpolation"):
+    for name in ("geodesic", "wasserstein2", "line", "interpolation"):
         assert paths[name].shape == (2, 3, 784)
         assert paths[name].dtype == np.float32
         assert ((paths[name] >= 0) & (paths[name] <= 255.001)).all()
-    assert not np.array_equal(paths["geodesic"], paths["line"])
+    for name in ("wasserstein2", "line"):
+        assert not np.array_equal(paths["geodesic"], paths[name])
 
 
 def test_tables(results):
@@ -313,7 +315,7 @@ def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
 def test_an_edited_solver_leaves_the_models_alone(repository):
     edit(repository, "src/latent_transport/solvers/__init__.py")
     jobs = plan_tiny(repository)
-    assert jobs["solve_geodesics"] == 4
+    assert jobs["solve_geodesics"] == 6
     kept = {"fetch", "subset", "train_vae", "encode", "evaluate_vae", "choose_pairs"}
     assert not kept & set(jobs)
     assert "plot_training" not in jobs

@@ -88,9 +88,11 @@ rule plot_figure4_extended:
         "<benchmarks>/plot_figure4_extended.tsv"
     conda:
         ENVIRONMENT
+    params:
+        rows=["geodesic", *config["figures"]["extended"], "line", "interpolation"],
     shell:
         "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs others "
-        "--rows geodesic line interpolation --output {output:q} 2> {log:q}"
+        "--rows {params.rows} --output {output:q} 2> {log:q}"
 
 
 rule plot_training:

@@ -96,6 +96,11 @@ rule decode_paths:
         model=rules.train_vae.output.model,
         table=W1_TABLE,
         curves=W1_CURVES,
+        further=lambda wildcards: expand(
+            rules.gather_geodesics.output.curves,
+            model=wildcards.model,
+            geometry=config["figures"]["extended"],
+        ),
         code=code_of("decode_paths"),
     output:
         "<results>/paths/{model}.safetensors",
@@ -111,11 +116,13 @@ rule decode_paths:
     params:
         pairs=config["figures"]["pairs"],
         images=config["figures"]["images"],
+        further=config["figures"]["extended"],
         seed=config["seed"],
         device=config["device"],
     shell:
         "python -m workflow.scripts.decode_paths --subset {input.subset:q} "
         "--model {input.model:q} --geodesics {input.table:q} --curves {input.curves:q} "
+        "--further {params.further} --further-curves {input.further:q} "
         "--pairs {params.pairs} --images {params.images} --seed {params.seed} "
         "--output {output:q} --threads {threads} --device {params.device:q} 2> {log:q}"
 

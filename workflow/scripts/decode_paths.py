@@ -16,12 +16,20 @@ from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
 
+def load_points(path: str, pairs: Sequence[int]) -> torch.Tensor:
+    """Points (m, N, d) on the curves of some pairs."""
+    curves = load_arrays(path, "pair", "points")
+    return torch.from_numpy(curves["points"][np.searchsorted(curves["pair"], pairs)])
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--subset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--geodesics", required=True, help="table of geodesics")
     parser.add_argument("--curves", required=True)
+    parser.add_argument("--further", nargs="*", default=[], help="names of further geometries")
+    parser.add_argument("--further-curves", nargs="*", default=[], help="in the names' order")
     parser.add_argument("--pairs", type=int, required=True, help="pairs to draw")
     parser.add_argument("--images", type=int, required=True, help="images between the ends")
     parser.add_argument("--seed", type=int, required=True)
@@ -32,24 +40,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     subset = load_subset(arguments.subset)
     table = load_table(arguments.geodesics).set_index("pair")
     pairs = draw_pairs(table.reset_index(), arguments.pairs, arguments.seed)
-    curves = load_arrays(arguments.curves, "pair", "points")
-    rows = np.searchsorted(curves["pair"], pairs)
-    points = torch.from_numpy(curves["points"][rows]).to(device)  # (m, N, d)
     decoder = load_vae(arguments.model, device).decoder
     fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
-    parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (m, T)
+    curves = {"geodesic": arguments.curves}
+    curves |= zip(arguments.further, arguments.further_curves, strict=True)
+    points = {name: load_points(path, pairs).to(device) for name, path in curves.items()}
     ends_of = table.loc[pairs, ["row0", "row1"]].to_numpy()  # (m, 2)
     ends = subset.images[ends_of]  # (m, 2, D)
     weight = fractions.cpu().numpy()[:, None]  # (T, 1)
-    straight = points[:, [0, -1]]  # (m, 2, d)
+    straight = points["geodesic"][:, [0, -1]]  # (m, 2, d)
     arrays = {
         "pair": np.asarray(pairs, dtype=np.int64),
         "ends": ends,
         "labels": subset.labels[ends_of],
-        "geodesic": decode_along(decoder, points, parameters).cpu().numpy(),
         "line": decode_along(decoder, straight, fractions.expand(len(pairs), -1)).cpu().numpy(),
         "interpolation": ((1 - weight) * ends[:, :1] + weight * ends[:, 1:]).astype(np.float32),
     }
+    for name, path in points.items():
+        # All paths advance by equal W1 lengths, whatever they are shortest in.
+        parameters = equal_length_parameters(Wasserstein1(decoder), path, fractions)  # (m, T)
+        arrays[name] = decode_along(decoder, path, parameters).cpu().numpy()
     save_arrays(arguments.output, arrays, {})
 
 

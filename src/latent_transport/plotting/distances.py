@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from latent_transport.plotting.arrays import expect_columns, expect_finite
-from latent_transport.plotting.evidence import PATHS
+from latent_transport.plotting.names import PATHS
 from latent_transport.plotting.style import (
     INK,
     SHADE,

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from latent_transport.plotting.arrays import expect_columns, expect_finite
+from latent_transport.plotting.names import PATHS
 from latent_transport.plotting.style import (
     BLUE,
     INK,
@@ -22,21 +23,6 @@ from latent_transport.plotting.style import (
     styled,
 )
 from latent_transport.storage import DataError
-
-PATHS = {
-    "line": "straight latent line",
-    "wasserstein1": "$W_1$",
-    "wasserstein2": "$W_2$",
-    "fisher-rao": "Fisher\N{EN DASH}Rao",
-    "euclidean": "Euclidean",
-    "uncertain": "$W_1$, uncertain",
-    "ensemble": "$W_1$, ensemble",
-    "density": "$W_1$, density",
-    "uncertain-density": "$W_1$, uncertain, density",
-    "latent-density": "latent, density",
-    "interpolation": "linear interpolation",
-}
-"""What the figures call the paths, from top to bottom; others follow under their own names."""
 
 KINDS = {"random": (BLUE, "o"), "far": (VERMILION, "s")}
 """Colour and marker of each kind of pairs."""

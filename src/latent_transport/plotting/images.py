@@ -1,4 +1,4 @@
-"""Figures 3 and 4: images along a geodesic, above the linear interpolation of its ends."""
+"""Figures 3 and 4: images along geodesics, above the linear interpolation of their ends."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from latent_transport.plotting.arrays import expect_finite, expect_shape
+from latent_transport.plotting.names import PATHS
 from latent_transport.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
 from latent_transport.storage import DataError
 
-ROWS = {
-    "geodesic": "$W_1$ geodesic",
-    "line": "straight latent line",
-    "interpolation": "linear interpolation",
-}
+ROWS = {"geodesic": "$W_1$ geodesic", **PATHS}
 """The rows a strip can have, and what the figures call them."""
 
-_SHORT_ROWS = {"geodesic": "geodesic", "line": "latent line", "interpolation": "linear"}
+_SHORT_ROWS = {**ROWS, "geodesic": "geodesic", "line": "latent line", "interpolation": "linear"}
 _GAP = 0.1  # of a tile, between tiles
 _FRACTIONS = (0, 0.25, 0.5, 0.75, 1)
 
@@ -44,7 +41,8 @@ def plot_image_path(
     index : int
         Which of the m pairs.
     rows : sequence of str
-        From top to bottom, of ``"geodesic"``, ``"line"`` and ``"interpolation"``.
+        From top to bottom, of the keys of `ROWS`: ``"geodesic"`` of W1, ``"line"``,
+        ``"interpolation"``, or the name of another geometry.
 
     Returns
     -------
