@@ -27,6 +27,7 @@ localrules:
     evidence,
     page,
     benchmark,
+    costs,
 
 
 rule data:
@@ -60,6 +61,11 @@ rule benchmark:
     input:
         rules.plot_benchmark.output,
         expand("<paper>/figures/benchmark.{format}", format=FORMATS),
+
+
+rule costs:
+    input:
+        rules.tabulate_costs.output,
 
 
 rule evidence:

@@ -160,3 +160,22 @@ rule check:
     shell:
         "python -m workflow.scripts.check_results --numbers {input.numbers:q} "
         "--reference {input.reference:q} 2> {log:q}"
+
+
+# A rule cannot wait for benchmarks: the manuscript, which comes last, stands for them.
+rule tabulate_costs:
+    input:
+        rules.compile_paper.output,
+        code=code_of("tabulate_costs"),
+    output:
+        "<results>/tables/costs.csv",
+    log:
+        "<logs>/tabulate_costs.log",
+    localrule: True
+    conda:
+        ENVIRONMENT
+    params:
+        benchmarks=config["pathvars"]["benchmarks"],
+    shell:
+        "python -m workflow.scripts.tabulate_costs --benchmarks {params.benchmarks:q} "
+        "--output {output:q} 2> {log:q}"
