@@ -288,18 +288,6 @@ def load_geodesics(repository: Path, model: str = "digit1") -> pd.DataFrame:
     return pd.read_csv(folder / "wasserstein1" / "geodesics.csv")
 
 
-def test_chunks_change_no_result(repository, finished):
-    target = "results/tiny/geodesics/digit1/wasserstein1/geodesics.csv"
-    jobs = plan_tiny(repository, target, geodesics__chunks=1)
-    assert jobs == {"solve_geodesics": 1, "gather_geodesics": 1}
-    run_tiny(repository, target, geodesics__chunks=1)
-    one, two = load_geodesics(repository), load_geodesics(finished)
-    for column in ("length", "energy", "line_length", "line_energy"):
-        np.testing.assert_allclose(one[column], two[column], rtol=1e-4)
-    told = GEODESICS[:9]
-    pd.testing.assert_frame_equal(one[told], two[told])
-
-
 def solve_chunk(results: Path, folder: Path, chunk: str, **settings: object) -> list[Path]:
     """Run the script of one chunk of the digit 1, here; return its table and its curves."""
     table, curves = (folder / f"{chunk}{suffix}" for suffix in (".csv", ".safetensors"))

@@ -69,10 +69,10 @@ def plan_tiny(repository: Path, *targets: str, **changes: object) -> dict[str, i
     return plan(repository, *targets, "--configfile", config)
 
 
-def run_tiny(repository: Path, *targets: str, **changes: object) -> None:
+def run_tiny(repository: Path, *targets: str, cores: int = 2, **changes: object) -> None:
     """Make a tiny run with some settings changed."""
     config = write_config(repository, change(SETTINGS, **changes))
-    done = run_snakemake(repository, *targets, "--cores", "2", "--configfile", config)
+    done = run_snakemake(repository, *targets, "--cores", cores, "--configfile", config)
     assert done.returncode == 0, done.stdout
 
 
