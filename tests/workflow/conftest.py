@@ -56,10 +56,11 @@ def run_to_the_end(folder: Path) -> None:
 
 def run_with_kills(folder: Path) -> None:
     copy_repository(folder)
-    options = ["--cores", "2", "--configfile", write_config(folder, SETTINGS)]
+    config = write_config(folder, SETTINGS)
+    options = ["--cores", "2", "--configfile", config, "--rerun-incomplete"]
     for _ in range(KILLS):
-        kill_after(start_snakemake(folder, *options, "--rerun-incomplete"), STEPS)
-        unlocked = run_snakemake(folder, *options, "--unlock")
+        kill_after(start_snakemake(folder, *options), STEPS)
+        unlocked = run_snakemake(folder, "--unlock", "--configfile", config)
         assert unlocked.returncode == 0, unlocked.stdout
-    done = run_snakemake(folder, *options, "--rerun-incomplete")
+    done = run_snakemake(folder, *options)
     assert done.returncode == 0, done.stdout
