@@ -29,11 +29,14 @@ def write_config(folder: Path, settings: dict) -> Path:
 
 
 def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
+    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout.
+
+    One core, unless the arguments say otherwise: before 9.27 a dry run wants a number, too.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

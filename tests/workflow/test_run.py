@@ -1,6 +1,7 @@
 """A tiny run from the digits to the figures; what it leaves, and what is computed again."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -506,6 +507,7 @@ def test_a_script_says_what_is_wrong_without_a_traceback(tmp_path):
             *("--output", str(tmp_path / "subset.safetensors")),
         ],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=False,
