@@ -5,32 +5,38 @@ CORES ?= all
 CONFIG ?= config/paper.yaml
 REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
+# What a killed run left half-done is done again.
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 # The package itself imports its names late, which pdoc does not see: it is given the modules.
 API := $(filter-out %.__init__,$(subst /,.,$(patsubst src/%.py,%,$(wildcard src/latent_transport/*.py)))) \
 	$(subst /,.,$(patsubst src/%/__init__.py,%,$(wildcard src/latent_transport/*/__init__.py)))
 
-.PHONY: figures quick report benchmark paper check docs test lint clean
+.PHONY: figures quick report benchmark paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	$(SNAKEMAKE) --configfile $(CONFIG)
 
 quick: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+	$(SNAKEMAKE) --configfile config/quick.yaml
 
 # One HTML file with every figure and table, and the interactive page, beside the results.
 report: .venv/installed
-	$(BIN)/snakemake all page --cores $(CORES) --configfile $(CONFIG)
-	$(BIN)/snakemake all page --cores $(CORES) --configfile $(CONFIG) --report $(REPORT)
+	$(SNAKEMAKE) all page --configfile $(CONFIG)
+	$(SNAKEMAKE) all page --configfile $(CONFIG) --report $(REPORT)
 
 benchmark: .venv/installed
-	$(BIN)/snakemake benchmark --cores $(CORES) --configfile $(CONFIG)
+	$(SNAKEMAKE) benchmark --configfile $(CONFIG)
 
 paper: .venv/installed
-	$(BIN)/snakemake paper --cores $(CORES) --configfile $(CONFIG)
+	$(SNAKEMAKE) paper --configfile $(CONFIG)
 
 check: .venv/installed
-	$(BIN)/snakemake check --cores $(CORES) --configfile $(CONFIG)
+	$(SNAKEMAKE) check --configfile $(CONFIG)
+
+# The whole run in one file, from which a fresh clone goes on, beside the results.
+archive: .venv/installed
+	$(SNAKEMAKE) archive --configfile $(CONFIG)
 
 # HTML pages of every public name, from its docstring: build/api/index.html.
 docs: .venv/installed
@@ -39,7 +45,7 @@ docs: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile
-	$(BIN)/snakemake --cores $(CORES) --configfile config/quick.yaml
+	$(SNAKEMAKE) --configfile config/quick.yaml
 
 lint: .venv/installed
 	$(BIN)/ruff check .

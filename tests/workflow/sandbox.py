@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,21 +30,39 @@ def write_config(folder: Path, settings: dict) -> Path:
 
 
 def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout.
+    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
+    with start_snakemake(folder, *arguments) as process:
+        printed, _ = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, printed)
+
+
+def start_snakemake(folder: Path, *arguments: str | Path) -> subprocess.Popen:
+    """Start Snakemake in ``folder``, as the leader of a process group of its own.
 
     One core, unless the arguments say otherwise: before 9.27 a dry run wants a number, too.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        start_new_session=True,
     )
+
+
+def kill_after(process: subprocess.Popen, steps: int) -> None:
+    """Kill Snakemake and its jobs without warning when so many steps are done."""
+    with process:
+        for line in process.stdout:
+            done = re.match(r"(\d+) of \d+ steps", line)
+            if done and int(done[1]) >= steps:
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL, f"it ended before {steps} steps were done"
 
 
 def plan(folder: Path, *arguments: str | Path) -> dict[str, int]:

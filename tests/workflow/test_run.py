@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,51 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
-from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
+from sandbox import ROOT, run_snakemake, write_config
+from tiny import SETTINGS, plan_tiny, run_tiny
 
 from workflow.provenance import SUFFIX, read_provenance
 from workflow.scripts import gather_geodesics, solve_geodesics
 
-SETTINGS = {
-    "pathvars": {
-        "results": "results/tiny",
-        "logs": "results/tiny/logs",
-        "benchmarks": "results/tiny/benchmarks",
-        "paper": "results/tiny/paper",
-    },
-    "device": "cpu",
-    "data": {"source": "sample", "validation_fraction": 0.2},
-    "digits": [1],
-    "models": {
-        "digit": {
-            "architecture": {"hidden": [32]},
-            "schedule": {"epochs": 2, "batch_size": 32, "learning_rate": 0.004},
-        },
-        "all": {
-            "architecture": {"latent_dim": 3, "hidden": [32]},
-            "schedule": {"epochs": 2, "batch_size": 64, "learning_rate": 0.004},
-        },
-    },
-    "geodesics": {
-        "controls": 4,
-        "points": 12,
-        "max_iterations": 8,
-        "chunks": 2,
-        "pairs": {"digit": {"random": 2, "far": 1}, "all": {"random": 2, "far": 1}},
-    },
-    "figures": {
-        "field_size": 6,
-        "indicatrices": 3,
-        "curves": 2,
-        "pairs": 2,
-        "images": 3,
-        "extended": ["wasserstein2"],
-        "surface_digit": 1,
-    },
-    "page": {"anchors": 3},
-    "evidence": {"parts": []},
-    "paper": {"benchmarks": False, "reference": None},
-}
 MODELS = ("digit1", "all")
 DIMS = {"digit1": 2, "all": 3}
 FIGURES = (
@@ -71,48 +31,9 @@ GEODESICS = [
 ]
 
 
-def change(settings: dict, **changes: object) -> dict:
-    """Copy settings with some keys changed; two underscores stand for a dot."""
-    changed = json.loads(json.dumps(settings))
-    for path, value in changes.items():
-        *sections, key = path.split("__")
-        part = changed
-        for section in sections:
-            part = part[section]
-        part[key] = value
-    return changed
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A copy of the repository in which the tiny run has come to its end."""
-    repository = copy_repository(tmp_path_factory.mktemp("run") / "repository")
-    config = write_config(repository, SETTINGS)
-    done = run_snakemake(repository, "--cores", "2", "--configfile", config)
-    assert done.returncode == 0, done.stdout
-    return repository
-
-
 @pytest.fixture(scope="module")
 def results(finished) -> Path:
     return finished / "results" / "tiny"
-
-
-@pytest.fixture
-def repository(finished, tmp_path) -> Path:
-    """A copy of the finished run that a test may change."""
-    return shutil.copytree(finished, tmp_path / "repository")
-
-
-def plan_tiny(repository: Path, *targets: str, **changes: object) -> dict[str, int]:
-    config = write_config(repository, change(SETTINGS, **changes))
-    return plan(repository, *targets, "--configfile", config)
-
-
-def run_tiny(repository: Path, *targets: str, **changes: object) -> None:
-    config = write_config(repository, change(SETTINGS, **changes))
-    done = run_snakemake(repository, *targets, "--cores", "2", "--configfile", config)
-    assert done.returncode == 0, done.stdout
 
 
 # --- What a run leaves ---

@@ -14,7 +14,7 @@ rule benchmark_wasserstein1:
     conda:
         ENVIRONMENT
     # All cores are taken, so that nothing runs beside a benchmark; it uses one.
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
@@ -46,7 +46,7 @@ rule benchmark_solvers:
         "<benchmarks>/benchmark_solvers/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=growing(4000),
         runtime=growing(120),
@@ -79,7 +79,7 @@ rule benchmark_scaling:
         "<benchmarks>/benchmark_scaling/{model}.tsv"
     conda:
         ENVIRONMENT
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=growing(4000),
         runtime=growing(120),
