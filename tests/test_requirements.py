@@ -1,5 +1,8 @@
 """Ranges of versions agree wherever they are stated, and exact versions lie within them."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -18,6 +21,9 @@ CONDA_NAMES = {
     "seaborn-base": "seaborn",
     "snakemake-minimal": "snakemake",
 }
+
+# What importing a package is called where its name differs.
+IMPORT_NAMES = {"pot": "ot", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
 
 def parse(lines) -> dict[str, SpecifierSet]:
@@ -82,3 +88,18 @@ def test_lowest_versions_are_the_lower_bounds():
     assert pinned.keys() == bounds.keys()
     for package, bound in bounds.items():
         assert pinned[package] in SpecifierSet(f"=={bound}.*"), package
+
+
+def test_the_library_alone_has_every_public_name_but_stochmans():
+    others = ranges("stochman", "pipeline", "test").keys() - ranges().keys()
+    blocked = [IMPORT_NAMES.get(package, package.replace("-", "_")) for package in sorted(others)]
+    script = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked}))\n"  # None stands for a missing module
+        "import latent_transport as lt\n"
+        "for name in lt.__all__:\n"
+        "    if not name.startswith('StochMan'):\n"
+        "        getattr(lt, name)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
