@@ -37,16 +37,20 @@ _device: ContextVar[str | None] = ContextVar("device", default=None)
 def describe_source(root: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what jobs are told through the environment: commit and hash of the settings.
 
-    The commit ends in ``-dirty`` where files differ from it, and is empty without git or outside of
-    a repository.
+    The commit ends in ``-dirty`` where files differ from it, and is empty without git or where
+    ``root`` is no repository, even if a folder above it is one.
     """
     commit = ""
     if shutil.which("git"):
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
             cwd=root,
-            # Reading the state must not lock the index.
-            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+            # Reading the state must not lock the index, and a repository around is not ours.
+            env={
+                **os.environ,
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_CEILING_DIRECTORIES": str(root.resolve().parent),
+            },
             capture_output=True,
             text=True,
             check=False,

@@ -115,6 +115,9 @@ def test_state_of_a_repository(tmp_path):
     assert len(clean) == 40
     (tmp_path / "file").write_text("two")
     assert commit_of() == f"{clean}-dirty"
+    unpacked = tmp_path / "unpacked"
+    unpacked.mkdir()
+    assert provenance.describe_source(unpacked, {})[provenance.COMMIT] == ""
 
 
 def test_hash_of_settings_ignores_their_order():
