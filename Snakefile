@@ -76,7 +76,11 @@ rule evidence:
 
 rule all:
     default_target: True
+    # Those who ask for the figures want what they are made from as well, though deleted since.
     input:
+        rules.data.input,
+        rules.models.input,
+        rules.geodesics.input,
         rules.figures.input,
         rules.tabulate.output,
         rules.evidence.input,

@@ -1,5 +1,6 @@
 """Arrays and tables on disk: exact, deterministic, whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -74,13 +75,13 @@ def test_failed_writers_keep_the_old_file(tmp_path, monkeypatch):
     def write_half(self, *args, **kwargs):
         with (args[0] if isinstance(self, pd.DataFrame) else self).open("wb") as file:
             file.write(b"half")
-        raise OSError("No space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", write_half)
     monkeypatch.setattr(pd.DataFrame, "to_parquet", write_half)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.safetensors'"):
         save_arrays(arrays, {"x": np.zeros(9)}, {})
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*t\.parquet'"):
         save_table(pd.DataFrame({"x": [2]}), table)
     monkeypatch.undo()
     assert [arrays.read_bytes(), table.read_bytes()] == before

@@ -93,6 +93,8 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for name, folder in config["pathvars"].items():
         if not _is_confined(folder):
             yield f"pathvars.{name}", FOLDER
+        elif file := _find_file(folder):
+            yield f"pathvars.{name}", f"a folder, but {file} is a file: move it, or name another"
     results, paper = (PurePosixPath(config["pathvars"][name]) for name in ("results", "paper"))
     if results == paper:
         yield "pathvars.paper", "another folder than pathvars.results, whose figures it copies"
@@ -165,6 +167,15 @@ def _is_confined(folder: str) -> bool:
     if folder.startswith("/"):
         return len(parts) > 2 and parts[1] not in SYSTEM
     return parts[0] not in SOURCES
+
+
+def _find_file(folder: str) -> PurePosixPath | None:
+    """File that stands in the place of a folder or of one above it, as far as one may look."""
+    path = PurePosixPath(folder)
+    try:
+        return next((part for part in (path, *path.parents) if Path(part).is_file()), None)
+    except OSError:
+        return None
 
 
 def _contradict(config: Mapping[str, Any], key: str, expected: str) -> str:

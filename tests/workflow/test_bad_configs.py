@@ -286,6 +286,17 @@ def test_other_folders_are_accepted(folder):
     assert find_errors(change("pathvars.results", folder), SCHEMA) == []
 
 
+@pytest.mark.parametrize("folder", ["runs", "runs/one", "runs/one/two"])
+def test_a_file_where_a_folder_should_be_is_named(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / folder
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    error = error_of(change("pathvars.results", "runs/one/two"))
+    assert error.startswith('config key pathvars.results is "runs/one/two"; expected a folder')
+    assert f"but {folder} is a file" in error
+
+
 @pytest.mark.parametrize("reference", [None, "", "no/such.csv", "-x", "."])
 def test_a_reference_that_is_no_file_is_named(reference):
     errors = find_reference_errors(change("paper.reference", reference))
