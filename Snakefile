@@ -1,6 +1,6 @@
 from snakemake.utils import min_version
 
-min_version("9.14")
+min_version("9.17")
 
 
 configfile: "config/paper.yaml"

@@ -1,6 +1,7 @@
 """The VAE: shapes and ranges of its distributions, the ELBO's terms, and its file."""
 
 import json
+import math
 import pickle
 from dataclasses import asdict
 from pathlib import Path
@@ -247,6 +248,34 @@ def test_a_foreign_file_is_refused(tmp_path):
     path = tmp_path / "codes.safetensors"
     save_arrays(path, {"mean": np.zeros((3, 2), np.float32)}, {"digits": "[1]"})
     with pytest.raises(DataError, match=r"lack 'architecture' .*digits.*save_vae"):
+        load_vae(path)
+
+
+BAD_FIELDS = [
+    *[(name, bad) for name in ("latent_dim", "data_dim", "components") for bad in (0, 2**63, "2")],
+    *[("latent_dim", bad) for bad in (-1, 1.5, True, None, [2])],
+    *[("hidden", bad) for bad in ([0], [2**63], [8.0], [None], "88")],
+    *[("min_scale", bad) for bad in (0, -1.0, math.nan, math.inf, None, "1", True)],
+    *[("input_dropout", bad) for bad in (-0.1, 1, math.nan, None)],
+]
+
+
+@pytest.mark.parametrize(("name", "bad"), BAD_FIELDS)
+def test_fields_that_are_no_architectures_are_named(tmp_path, name, bad):
+    path = tmp_path / "vae.safetensors"
+    save_vae(make_vae(), path, {})
+    fields = {**json.loads(load_metadata(path)["architecture"]), name: bad}
+    save_arrays(path, load_arrays(path), {"architecture": json.dumps(fields)})
+    with pytest.raises(DataError, match=rf"\({name}.* is .*; expected"):
+        load_vae(path)
+
+
+def test_sizes_of_an_architecture_allocate_nothing(tmp_path):
+    path, size = tmp_path / "vae.safetensors", 2**18
+    save_vae(make_vae(), path, {})
+    fields = {"latent_dim": size, "data_dim": size, "hidden": [size], "components": size}
+    save_arrays(path, load_arrays(path), {"architecture": json.dumps(fields)})
+    with pytest.raises(DataError, match="its architecture expects"):
         load_vae(path)
 
 

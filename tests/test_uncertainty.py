@@ -276,6 +276,10 @@ def test_files_that_hold_no_ensemble_are_refused(tmp_path):
     save_arrays(path, weights, {"architecture": other, "members": "2"})
     with pytest.raises(DataError, match="expects"):
         load_ensemble(path)
+    for members in ("0", "-1", "1000000000", "two"):
+        save_arrays(path, weights, {"architecture": other, "members": members})
+        with pytest.raises(DataError, match="no ensemble"):
+            load_ensemble(path)
 
 
 def test_an_ensemble_needs_decoders():

@@ -1,6 +1,7 @@
 """Variational autoencoder with a discretised-logistic-mixture decoder."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from latent_transport.likelihoods import LEVELS, DiscretizedLogisticMixture
 from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
 
 HALF_RANGE = (LEVELS - 1) / 2
+LARGEST = 2**18  # of an architecture's sizes, so that no product of three overflows
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class Architecture:
     input_dropout : float
         Share of the pixels hidden from the encoder at each training step, which keeps it from
         fitting the training images better than held-out ones.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer, or another value is out of its range.
     """
 
     latent_dim: int
@@ -44,6 +51,23 @@ class Architecture:
     components: int = 1
     min_scale: float = 0.25
     input_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        sizes = {name: getattr(self, name) for name in ("latent_dim", "data_dim", "components")}
+        sizes |= {f"hidden[{i}]": width for i, width in enumerate(self.hidden)}
+        for name, size in sizes.items():
+            if type(size) is not int or not 1 <= size <= LARGEST:
+                raise ValueError(f"{name} is {size!r}; expected an integer from 1 to {LARGEST}")
+        if not (_is_real(self.min_scale) and 0 < self.min_scale < math.inf):
+            raise ValueError(f"min_scale is {self.min_scale!r}; expected a positive number")
+        if not (_is_real(self.input_dropout) and 0 <= self.input_dropout < 1):
+            raise ValueError(
+                f"input_dropout is {self.input_dropout!r}; expected a number from 0, below 1"
+            )
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _perceptron(widths: Sequence[int]) -> nn.Sequential:

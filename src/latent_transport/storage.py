@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import safetensors
 import safetensors.numpy
 
 TABLE_SUFFIXES = (".csv", ".parquet")
+
+_written: ContextVar[list[Path] | None] = ContextVar("written", default=None)
 
 
 class DataError(ValueError):
@@ -40,6 +43,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+    if (written := _written.get()) is not None:
+        written.append(path)
+
+
+@contextmanager
+def recording_writes() -> Iterator[list[Path]]:
+    """Yield a list that grows by each file which :func:`replacing` puts into place meanwhile."""
+    written: list[Path] = []
+    token = _written.set(written)
+    try:
+        yield written
+    finally:
+        _written.reset(token)
 
 
 def save_arrays(

@@ -434,6 +434,9 @@ def load_ensemble(path: Path, device: torch.device | str = "cpu") -> EnsembleDec
         fields: dict[str, Any] = json.loads(metadata["architecture"])
         architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
         members = int(metadata["members"])
+        arrays = len(load_arrays(path))
+        if not 1 <= members <= arrays:
+            raise ValueError(f"{members} members in {arrays} arrays")
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path} holds no ensemble ({error!r}); give a file that save_ensemble wrote, or "

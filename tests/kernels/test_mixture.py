@@ -1,9 +1,11 @@
 """Wasserstein-1 of mixtures of discretised logistics against dense sums and other libraries."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import kernel_reference as reference
 import numpy as np
@@ -228,8 +230,9 @@ def test_memory_is_a_few_values_a_pair(components, pairs):
         run(5000)
         print(json.dumps(run({pairs})))
     """)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )
     kept = 2 * 6 * components * 4
     assert json.loads(result.stdout) / pairs < kept + 100

@@ -17,6 +17,7 @@ triton = pytest.importorskip("triton", reason="the GPU kernels need the package 
 
 torch.set_num_threads(1)
 
+SOURCE = pathlib.Path(__file__).parents[2] / "src"
 SCRIPT = textwrap.dedent("""
     import sys
     import numpy as np, torch
@@ -68,7 +69,7 @@ def interpreted(tmp_path_factory):
     subprocess.run(
         [sys.executable, "-c", SCRIPT, folder / "inputs.npz", folder / "results.npz"],
         check=True,
-        env={**os.environ, "TRITON_INTERPRET": "1"},
+        env={**os.environ, "PYTHONPATH": str(SOURCE), "TRITON_INTERPRET": "1"},
     )
     with np.load(folder / "results.npz") as results:
         return {name: torch.from_numpy(results[name]) for name in results.files}

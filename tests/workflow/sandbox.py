@@ -37,11 +37,14 @@ def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedP
 
 
 def start_snakemake(folder: Path, *arguments: str | Path) -> subprocess.Popen:
-    """Start Snakemake in ``folder``, as the leader of a process group of its own."""
+    """Start Snakemake in ``folder``, as the leader of a process group of its own.
+
+    One core, unless the arguments say otherwise: before 9.27 a dry run wants a number, too.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
     return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

@@ -1,6 +1,7 @@
 """A tiny run from the digits to the figures; what it leaves, and what is computed again."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors.numpy import load_file
 from sandbox import ROOT, run_snakemake, write_config
 from tiny import SETTINGS, plan_tiny, run_tiny
 
+from workflow.provenance import SUFFIX, read_provenance
 from workflow.scripts import gather_geodesics, solve_geodesics
 
 MODELS = ("digit1", "all")
@@ -20,6 +22,8 @@ FIGURES = (
     *("figure1", "figure2", "figure3", "figure4", "figure4_extended"),
     *("indicatrices", "training"),
 )
+# A new figure has a new origin, which the manuscript tells.
+TOLD = {"collect_provenance": 1, "collect_numbers": 1, "compile_paper": 1}
 GEODESICS = [
     *("pair", "kind", "row0", "row1", "index0", "index1", "label0", "label1", "seed"),
     *("length", "energy", "line_length", "line_energy", "shortening"),
@@ -206,7 +210,37 @@ def test_each_job_has_a_log_without_a_traceback_and_a_benchmark(repository, resu
     assert len(benchmarks) == len(logs) - jobs["publish_figure"]  # copies are not worth one
 
 
+def test_each_file_has_a_sidecar(finished, results):
+    files = {path for path in results.rglob("*") if path.is_file()}
+    sidecars = {path for path in files if path.name.endswith(SUFFIX)}
+    unwritten = {"logs", "benchmarks", "paper"}  # by no script of ours, or copies
+    for path in files - sidecars:
+        if path.relative_to(results).parts[0] not in unwritten:
+            record = read_provenance(path)
+            assert record is not None, path
+            assert len(record["config_hash"]) == 64
+            assert record["seed"] in (None, 2022), path
+    manuscript = results / "paper" / "optimal-latent-transport.pdf"
+    assert read_provenance(manuscript)["script"] == "compile_paper"
+    table = pd.read_csv(results / "tables" / "provenance.csv")
+    assert table["script"].notna().all()
+    assert table["file"].map(lambda path: (finished / path).is_file()).all()
+    weights = table.set_index("file").loc["results/tiny/models/digit1/vae.safetensors"]
+    assert weights["script"] == "train_vae"
+    assert weights["seed"] == 2022
+    assert weights["device"]
+    numbers = json.loads((results / "numbers.json").read_text())
+    assert numbers["run"]["origin"]["device"] == weights["device"]
+
+
 # --- What is computed again ---
+
+
+def test_a_new_commit_reruns_nothing(repository):
+    identity = ["-c", "user.name=A", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "config"], ["commit", "-q", "-m", "One"]):
+        subprocess.run(["git", *identity, *command], cwd=repository, check=True)
+    assert plan_tiny(repository) == {}
 
 
 def test_a_second_run_does_nothing(repository):
@@ -229,7 +263,7 @@ def edit(repository: Path, module: str) -> None:
 def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
     edit(repository, "src/latent_transport/plotting/style.py")
     plots = {f"plot_{name}": 1 for name in FIGURES}
-    published = {"publish_figure": 2 * len(FIGURES), "compile_paper": 1}
+    published = {"publish_figure": 2 * len(FIGURES), **TOLD}
     assert plan_tiny(repository) == {**plots, **published, "all": 1}
 
 
@@ -251,7 +285,7 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
         "plot_figure4": 1,
         "plot_figure4_extended": 1,
         "publish_figure": 6,
-        "compile_paper": 1,
+        **TOLD,
         "all": 1,
     }
 
@@ -382,6 +416,7 @@ def test_a_script_says_what_is_wrong_without_a_traceback(tmp_path):
             *("--output", str(tmp_path / "subset.safetensors")),
         ],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=False,

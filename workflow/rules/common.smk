@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import sys
 from functools import cache
@@ -8,6 +9,7 @@ import grimp
 from snakemake.exceptions import WorkflowError
 
 from workflow.configuration import find_errors, find_reference_errors, read_schema
+from workflow.provenance import describe_source
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 ENVIRONMENT = str(ROOT / "environment.yml")
@@ -42,6 +44,12 @@ PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS
 
 SURFACE = f"digit{config['figures']['surface_digit']}"
 
+
+# What decides on results: all but where they go.
+SETTINGS = {key: value for key, value in config.items() if key != "pathvars"}
+
+# Jobs inherit it, and on a cluster each reads this file again.
+os.environ.update(describe_source(ROOT, SETTINGS))
 
 # Jobs find the library in this repository. Unless Snakemake deploys their software, they run the
 # Python that runs Snakemake, whether or not its environment is activated.

@@ -1,7 +1,3 @@
-import os
-import shutil
-import subprocess
-
 EVIDENCE = (
     "containment",
     "plausibility",
@@ -31,19 +27,6 @@ if config["paper"]["benchmarks"]:
     TABLES["solvers"] = expand(rules.benchmark_solvers.output, model=BENCHMARKED)
     TABLES["scaling"] = expand(rules.benchmark_scaling.output, model=BENCHMARKED)
     DRAWN.append("<results>/figures/benchmark.pdf")
-
-# Empty without git, or outside of a repository. Reading the state must not lock the index.
-COMMIT = subprocess.run(
-    (
-        ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-        if shutil.which("git")
-        else ["true"]
-    ),
-    cwd=ROOT,
-    env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
-    capture_output=True,
-    text=True,
-).stdout.strip()
 
 
 rule judge_claims:
@@ -79,9 +62,38 @@ if JUDGED:
     TABLES["tests"] = [rules.judge_claims.output.tests]
 
 
+rule collect_provenance:
+    input:
+        results=[
+            *expand(rules.train_vae.output.model, model=MODELS),
+            *expand(W1_CURVES, model=MODELS),
+            *(path for paths in TABLES.values() for path in paths),
+            *DRAWN,
+        ],
+        code=code_of("collect_provenance"),
+    output:
+        report(
+            "<results>/tables/provenance.csv",
+            caption="../report/provenance.rst",
+            category="Tables",
+            labels={"table": "provenance"},
+        ),
+    log:
+        "<logs>/collect_provenance.log",
+    benchmark:
+        "<benchmarks>/collect_provenance.tsv"
+    localrule: True
+    conda:
+        ENVIRONMENT
+    shell:
+        "python -m workflow.scripts.collect_provenance --results {input.results:q} "
+        "--output {output:q} 2> {log:q}"
+
+
 rule collect_numbers:
     input:
         **TABLES,
+        provenance=rules.collect_provenance.output,
         code=code_of("collect_numbers"),
     output:
         json="<results>/numbers.json",
@@ -103,12 +115,11 @@ rule collect_numbers:
                 *([input[name]] if isinstance(input[name], str) else input[name]),
             )
         ],
-        config=json.dumps({key: value for key, value in config.items() if key != "pathvars"}),
-        commit=COMMIT,
+        config=json.dumps(SETTINGS),
     shell:
         "python -m workflow.scripts.collect_numbers {params.tables:q} "
-        "--config {params.config:q} --commit={params.commit:q} --output-json {output.json:q} "
-        "--output-latex {output.latex:q} 2> {log:q}"
+        "--provenance {input.provenance:q} --config {params.config:q} "
+        "--output-json {output.json:q} --output-latex {output.latex:q} 2> {log:q}"
 
 
 rule compile_paper:

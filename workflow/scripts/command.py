@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable
 
 from latent_transport.storage import DataError
+from workflow.provenance import recording
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run ``main`` with its log on stderr, times included.
+    """Run ``main`` with its log on stderr, times included, and record where its files came from.
 
     An error that the user can mend (data or options that do not fit, a loss that diverges, a file
     that cannot be read or written) is printed as ``error: ...`` without a traceback, and the exit
@@ -20,6 +21,7 @@ def run(main: Callable[[], None]) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     try:
-        main()
+        with recording(sys.argv[1:]):
+            main()
     except (ArithmeticError, DataError, OSError) as error:
         sys.exit(f"error: {error}")

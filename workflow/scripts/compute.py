@@ -7,6 +7,7 @@ import torch
 from latent_transport.datasets import Subset
 from latent_transport.datasets.subsets import SPLITS
 from latent_transport.storage import DataError
+from workflow.provenance import name_processor, note_device
 
 
 def add_compute_options(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +17,7 @@ def add_compute_options(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(arguments: argparse.Namespace) -> torch.device:
-    """Set torch's threads and return the device to compute on.
+    """Set torch's threads, and choose and note the device to compute on.
 
     ``auto`` is a GPU where torch finds one, and the CPU elsewhere.
     """
@@ -26,7 +27,9 @@ def prepare(arguments: argparse.Namespace) -> torch.device:
         raise DataError(
             "device is cuda, but torch finds no GPU; set the config key device to auto or cpu"
         )
-    return torch.device("cuda" if available and arguments.device != "cpu" else "cpu")
+    device = torch.device("cuda" if available and arguments.device != "cpu" else "cpu")
+    note_device(torch.cuda.get_device_name(device) if device.type == "cuda" else name_processor())
+    return device
 
 
 def images_of(subset: Subset, split: str, device: torch.device) -> torch.Tensor:

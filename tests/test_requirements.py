@@ -1,0 +1,105 @@
+"""Ranges of versions agree wherever they are stated, and exact versions lie within them."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+# Packages whose conda-forge name differs; the -base and -minimal ones bring less along.
+CONDA_NAMES = {
+    "pytorch": "torch",
+    "matplotlib-base": "matplotlib",
+    "seaborn-base": "seaborn",
+    "snakemake-minimal": "snakemake",
+}
+
+# What importing a package is called where its name differs.
+IMPORT_NAMES = {"pot": "ot", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def parse(lines) -> dict[str, SpecifierSet]:
+    requirements = map(Requirement, lines)
+    return {canonicalize_name(each.name): each.specifier for each in requirements}
+
+
+def ranges(*extras) -> dict[str, SpecifierSet]:
+    """Ranges of the library and of some extras, by package."""
+    lines = [*PROJECT["dependencies"]]
+    for extra in extras:
+        lines += PROJECT["optional-dependencies"][extra]
+    found = parse(lines)
+    found.pop("latent-transport", None)  # an extra that includes another one
+    return found
+
+
+def pins(name) -> dict[str, str]:
+    """Exact versions of a file in requirements/, by package."""
+    lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("#"))
+
+
+def test_conda_environment_has_the_ranges_of_the_package():
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    conda = parse(line for line in listed if isinstance(line, str))
+    python = conda.pop("python")
+    del conda["pip"], conda["nodejs"]
+    found = {CONDA_NAMES.get(name, name): specifier for name, specifier in conda.items()}
+    found |= parse(listed[-1]["pip"])
+    expected = ranges("stochman", "pipeline", "test")
+    assert found == {name: expected[name] for name in found}
+    assert set(ranges("stochman", "pipeline")) <= set(found)
+    assert set(SpecifierSet(PROJECT["requires-python"])) <= set(python)
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"),
+    [
+        ("linux-x86_64.txt", ("stochman", "pipeline", "slurm", "test")),
+        ("lowest.txt", ("stochman", "pipeline", "test")),
+    ],
+)
+def test_exact_versions_are_in_the_ranges(name, extras):
+    pinned = pins(name)
+    outside = {
+        package: pinned.get(package)
+        for package, specifier in ranges(*extras).items()
+        if package not in pinned or pinned[package] not in specifier
+    }
+    assert not outside
+
+
+def test_lowest_versions_are_the_lower_bounds():
+    bounds = {
+        package: specifier.version
+        for package, specifiers in ranges("stochman", "pipeline", "test").items()
+        for specifier in specifiers
+        if specifier.operator == ">="
+    }
+    pinned = pins("lowest.txt")
+    assert pinned.keys() == bounds.keys()
+    for package, bound in bounds.items():
+        assert pinned[package] in SpecifierSet(f"=={bound}.*"), package
+
+
+def test_the_library_alone_has_every_public_name_but_stochmans():
+    others = ranges("stochman", "pipeline", "test").keys() - ranges().keys()
+    blocked = [IMPORT_NAMES.get(package, package.replace("-", "_")) for package in sorted(others)]
+    script = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked}))\n"  # None stands for a missing module
+        "import latent_transport as lt\n"
+        "for name in lt.__all__:\n"
+        "    if not name.startswith('StochMan'):\n"
+        "        getattr(lt, name)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True)

@@ -1,0 +1,159 @@
+"""Where results came from: a sidecar ``NAME.provenance.json`` beside each file a script wrote.
+
+The workflow tells its jobs the commit of the code and the hash of the config through the
+environment, so that neither is a setting on which a result depends: a new commit reruns nothing. A
+script that is run by hand knows of neither, and leaves them null.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from latent_transport.storage import recording_writes, replacing
+
+COMMIT, CONFIG = "LATENT_TRANSPORT_COMMIT", "LATENT_TRANSPORT_CONFIG"
+SUFFIX = ".provenance.json"
+PACKAGES = ("latent-transport", "torch", "numpy", "snakemake")
+
+logger = logging.getLogger(__name__)
+
+_device: ContextVar[str | None] = ContextVar("device", default=None)
+
+
+def describe_source(root: Path, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what jobs are told through the environment: commit and hash of the settings.
+
+    The commit ends in ``-dirty`` where files differ from it, and is empty without git or where
+    ``root`` is no repository, even if a folder above it is one.
+    """
+    commit = ""
+    if shutil.which("git"):
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
+            cwd=root,
+            # Reading the state must not lock the index, and a repository around is not ours.
+            env={
+                **os.environ,
+                "GIT_OPTIONAL_LOCKS": "0",
+                "GIT_CEILING_DIRECTORIES": str(root.resolve().parent),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout.strip()
+    return {COMMIT: commit, CONFIG: hash_settings(settings)}
+
+
+def hash_settings(settings: Mapping[str, Any]) -> str:
+    """SHA-256 of settings, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def find_versions() -> dict[str, str | None]:
+    """Versions of Python and of what computes; None for a package that is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+def find_commit() -> str | None:
+    """Commit that the workflow told this process."""
+    return os.environ.get(COMMIT) or None
+
+
+def note_device(name: str) -> None:
+    """Say on which device the script computes."""
+    _device.set(name)
+
+
+def name_processor() -> str:
+    """Model of the CPU, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def sidecar_of(path: str | Path) -> Path:
+    """Path of the sidecar of a file."""
+    path = Path(path)
+    return path.with_name(path.name + SUFFIX)
+
+
+@contextmanager
+def recording(arguments: Sequence[str]) -> Iterator[None]:
+    """Write a sidecar beside each file that the block writes, once it has succeeded.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of the script; an option ``--seed`` among them is the seed.
+    """
+    begin = time.perf_counter()
+    with recording_writes() as written:
+        yield
+    seconds = time.perf_counter() - begin
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--seed", type=int)
+    record = {
+        "script": _name_script(),
+        "arguments": list(arguments),
+        "commit": find_commit(),
+        "config_hash": os.environ.get(CONFIG) or None,
+        "seed": parser.parse_known_args(arguments)[0].seed,
+        "device": _device.get(),
+        "versions": find_versions(),
+        "seconds": round(seconds, 3),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    for path in dict.fromkeys(written):
+        told = {"file": path.name, "sha256": _hash_file(path), **record}
+        with replacing(sidecar_of(path)) as temporary:
+            temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def read_provenance(path: str | Path) -> dict[str, Any] | None:
+    """Return what the sidecar of a file says; None if there is none, or of another content.
+
+    Snakemake deletes results without their sidecars, and users copy files: the hash tells whether
+    the two belong together.
+    """
+    try:
+        record = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
+        known = record["sha256"] == _hash_file(Path(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not known:
+        logger.warning("%s is not the file that %s describes", path, sidecar_of(path).name)
+    return record if known else None
+
+
+def _name_script() -> str:
+    """Name of the module that runs as a script."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return spec.name.rpartition(".")[2] if spec else Path(sys.argv[0]).stem
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
