@@ -32,7 +32,11 @@ def write_config(folder: Path, settings: dict) -> Path:
 def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
     """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
     with start_snakemake(folder, *arguments) as process:
-        printed, _ = process.communicate()
+        try:
+            printed, _ = process.communicate()
+        except BaseException:  # tests that are interrupted leave no jobs behind
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     return subprocess.CompletedProcess(process.args, process.returncode, printed)
 
 

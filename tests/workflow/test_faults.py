@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def list_files(folder: Path) -> set[str]:
 
 def test_a_run_killed_ten_times_ends_with_the_same_results(finished, interrupted):
     assert fingerprint(interrupted / RESULTS) == fingerprint(finished / RESULTS)
+
+
+def test_unlocking_needs_no_further_option(fresh):
+    (fresh / ".snakemake" / "locks").mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--unlock"],
+        cwd=fresh,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (fresh / ".snakemake" / "locks").exists()
 
 
 def test_of_two_runs_at_once_the_second_is_refused_and_the_first_ends_well(fresh):
