@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -28,18 +30,29 @@ def write_config(folder: Path, settings: dict) -> Path:
     return path
 
 
-def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def run_snakemake(
+    folder: Path,
+    *arguments: str | Path,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    limit: int | None = None,
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout.
+
+    ``variables`` are added to the environment. With a ``limit`` Snakemake is killed after as many
+    seconds, which raises ``TimeoutExpired``, and also if the test itself is (on Linux only).
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
+    stopper = ["setpriv", "--pdeathsig", "KILL"] if limit else []
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", *map(str, arguments)],
+        [*stopper, sys.executable, "-m", "snakemake", *map(str, arguments)],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
+        timeout=limit,
     )
 
 
@@ -53,3 +66,8 @@ def plan(folder: Path, *arguments: str | Path) -> dict[str, int]:
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
     assert jobs.pop("total") == sum(jobs.values())
     return jobs
+
+
+def uncomment(profile: str) -> str:
+    """Put the commented table ``set-resources`` of a profile's text in force."""
+    return re.sub(r"^# (set-resources:|(?:  )+\w+:.*)$", r"\1", profile, flags=re.M)
