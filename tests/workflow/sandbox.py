@@ -6,7 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -29,23 +31,34 @@ def write_config(folder: Path, settings: dict) -> Path:
     return path
 
 
-def run_snakemake(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess:
-    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout."""
-    with start_snakemake(folder, *arguments) as process:
+def run_snakemake(
+    folder: Path,
+    *arguments: str | Path,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    limit: int | None = None,
+) -> subprocess.CompletedProcess:
+    """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout.
+
+    ``variables`` are added to the environment. After ``limit`` seconds Snakemake and its jobs are
+    killed, which raises ``TimeoutExpired``.
+    """
+    with start_snakemake(folder, *arguments, variables=variables) as process:
         try:
-            printed, _ = process.communicate()
+            printed, _ = process.communicate(timeout=limit)
         except BaseException:  # tests that are interrupted leave no jobs behind
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, printed)
 
 
-def start_snakemake(folder: Path, *arguments: str | Path) -> subprocess.Popen:
+def start_snakemake(
+    folder: Path, *arguments: str | Path, variables: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen:
     """Start Snakemake in ``folder``, as the leader of a process group of its own.
 
     One core, unless the arguments say otherwise: before 9.27 a dry run wants a number, too.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
     return subprocess.Popen(
         [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)],
@@ -79,3 +92,8 @@ def plan(folder: Path, *arguments: str | Path) -> dict[str, int]:
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
     assert jobs.pop("total") == sum(jobs.values())
     return jobs
+
+
+def uncomment(profile: str) -> str:
+    """Put the commented table ``set-resources`` of a profile's text in force."""
+    return re.sub(r"^# (set-resources:|(?:  )+\w+:.*)$", r"\1", profile, flags=re.M)

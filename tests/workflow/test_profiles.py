@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import yaml
-from sandbox import ROOT, copy_repository, run_snakemake, write_config
+from sandbox import ROOT, copy_repository, run_snakemake, uncomment, write_config
 from snakemake.cli import get_argument_parser
 
 PROFILES = sorted(path.parent.name for path in ROOT.glob("workflow/profiles/*/config.yaml"))
@@ -43,11 +43,6 @@ def plan_with(repository):
 
 def settings_of(profile):
     return yaml.safe_load((ROOT / "workflow" / "profiles" / profile / "config.yaml").read_text())
-
-
-def uncomment(text):
-    """The text of a profile with its commented table of set-resources in force."""
-    return re.sub(r"^# (set-resources:|(?:  )+\w+:.*)$", r"\1", text, flags=re.M)
 
 
 def amount(name, block):
@@ -125,7 +120,7 @@ def test_long_jobs_say_what_they_need(plan_with):
 def test_slurm_jobs_ask_for_memory_and_time_and_run_on_cpus(plan_with):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     for rule, block in plan_with("slurm"):
-        if rule in ("all", "paper", "publish_figure"):  # run where Snakemake does
+        if rule in ("all", "paper", "fetch", "publish_figure"):  # run where Snakemake does
             continue
         assert amount("mem_mb", block) >= 2000, rule
         assert amount("runtime", block) >= 30, rule

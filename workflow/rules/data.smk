@@ -19,6 +19,7 @@ rule fetch:
     benchmark:
         "<benchmarks>/fetch.tsv"
     retries: 1
+    localrule: True  # a cluster's nodes may have no network
     conda:
         ENVIRONMENT
     params:
