@@ -9,7 +9,6 @@ import yaml
 
 from latent_transport.storage import replacing
 from workflow.configuration import SCHEMA, code, describe_allowed, merge, resolve, show
-from workflow.scripts.command import run
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
@@ -106,4 +105,4 @@ def look_up(config: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()
