@@ -17,8 +17,14 @@ REPRODUCED, DEVIATES, MISSING = "reproduced", "deviates", "missing"
 _LEFT_OUT_TABLES = ("run", "wasserstein1", "solvers", "scaling", "tests")
 _LEFT_OUT = (
     r".*seconds.*|epochs|best_epoch|.*iterations|digits|"
-    r"statement|conditions|weakest|threshold|passed"
+    r"statement|conditions|weakest|threshold|passed|value|difference|(.+_)?(low|high)"
 )
+
+# Intervals are over pairs, with one model. When the model was trained again with another seed, means
+# stayed within 1.5 widths of them, and shares near 0 or 1, of next to no width, within 0.01.
+_WIDTHS = 1.5
+_LEAST_OF_SHARES = 0.02
+_LEAST = 0.02  # of the value
 
 # The first pattern that fits a column decides. What training decides varies from one processor
 # or release of torch to the next; the tolerances are wide enough for that.
@@ -51,24 +57,28 @@ def make_reference(numbers: Numbers) -> pd.DataFrame:
     DataFrame
         Columns ``table, row, column, value, kind, tolerance``. ``kind`` is ``absolute`` or
         ``relative`` to the value, or ``equal`` (counts and text). A number with an interval
-        (``mean`` with ``mean_low`` and ``mean_high``, ``value`` with ``low`` and ``high``) may
-        differ by the interval's width; its bounds are left out, as are times, the numbers of
-        iterations and the benchmarks.
+        (``mean`` with ``mean_low`` and ``mean_high``) may differ by 1.5 times the interval's
+        width; its bounds are left out, as are its differences to other paths, times, the numbers
+        of iterations, the benchmarks, and the planes of single digits where there is a row for
+        all planes: one plane alone varies more with its training.
     """
-    rows = []
+    rows = {}
     for table, row, column, value in iterate_numbers(numbers):
         siblings = numbers[table][row]
-        bound = re.fullmatch(r"(?:(.+)_)?(low|high)", column)
+        # A path has a row for each path that it is compared with, all with its own mean.
+        what = row.rpartition("/")[0] if "difference" in siblings else row
+        pooled = re.sub(r"^digit\d/", "all planes/", row)
         if (
             table in _LEFT_OUT_TABLES
             or value is None
-            or bound is not None
             or re.fullmatch(_LEFT_OUT, column)
+            or (table, what, column) in rows
+            or (pooled != row and pooled in numbers[table])
         ):
             continue
-        kind, tolerance = _choose_tolerance(column, value, siblings)
-        rows.append((table, row, column, value, kind, tolerance))
-    return pd.DataFrame(rows, columns=REFERENCE_COLUMNS)
+        kind, tolerance = _choose_tolerance(row, column, value, siblings)
+        rows[table, what, column] = (table, row, column, value, kind, tolerance)
+    return pd.DataFrame(rows.values(), columns=REFERENCE_COLUMNS)
 
 
 def compare_numbers(reference: pd.DataFrame, numbers: Numbers) -> pd.DataFrame:
@@ -143,15 +153,14 @@ def format_comparison(compared: pd.DataFrame) -> str:
 
 
 def _choose_tolerance(
-    column: str, value: Value, siblings: Mapping[str, Value]
+    row: str, column: str, value: Value, siblings: Mapping[str, Value]
 ) -> tuple[str, float]:
     if isinstance(value, str | bool):
         return EQUAL, 0.0
-    prefix = "" if column == "value" else f"{column}_"
-    low, high = siblings.get(f"{prefix}low"), siblings.get(f"{prefix}high")
+    low, high = siblings.get(f"{column}_low"), siblings.get(f"{column}_high")
     if low is not None and high is not None:
-        # No interval is narrower than the rounding of float32 over a curve.
-        return ABSOLUTE, max(float(high) - float(low), 1e-4 * abs(float(value)))
+        least = _LEAST_OF_SHARES if "/share_inside/" in f"/{row}/" else _LEAST * abs(float(value))
+        return ABSOLUTE, max(_WIDTHS * (float(high) - float(low)), least)
     return next((kind, size) for like, kind, size in _TOLERANCES if re.fullmatch(like, column))
 
 
