@@ -20,7 +20,7 @@ _LEFT_OUT = (
     r"statement|conditions|weakest|threshold|passed|value|difference|(.+_)?(low|high)"
 )
 
-# Intervals are over pairs, with one model. When the model was trained again with another seed, means
+# Intervals are over pairs, with one model. When it was trained again with another seed, means
 # stayed within 1.5 widths of them, and shares near 0 or 1, of next to no width, within 0.01.
 _WIDTHS = 1.5
 _LEAST_OF_SHARES = 0.02
