@@ -13,8 +13,12 @@ NUMBERS = {
     "models": {"all": {"test": 10000, "bits_per_dim": 1.5, "seconds": 700.0, "kl": 37.0}},
     "containment": {
         "all/far/line/line": {
-            "mean": 0.96, "mean_low": 0.95, "mean_high": 0.97,
-            "difference": None, "difference_low": None, "difference_high": None,
+            "mean": 0.96,
+            "mean_low": 0.95,
+            "mean_high": 0.97,
+            "difference": None,
+            "difference_low": None,
+            "difference_high": None,
         },
         # The same path, compared with another one, and a plane that is pooled with others.
         "all/far/line/wasserstein1": {"mean": 0.96, "mean_low": 0.95, "difference": 0.1},
