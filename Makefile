@@ -54,7 +54,7 @@ lint: .venv/installed
 	$(BIN)/snakemake --lint
 
 clean:
-	rm -rf results/paper results/quick paper/figures .snakemake
+	rm -rf results/paper results/quick paper/figures paper/*.pdf paper/*.provenance.json .snakemake
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
