@@ -7,9 +7,9 @@ REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
 # What a killed run left half-done is done again.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
-# The package itself imports its names late, which pdoc does not see: it is given the modules.
-API := $(filter-out %.__init__,$(subst /,.,$(patsubst src/%.py,%,$(wildcard src/latent_transport/*.py)))) \
-	$(subst /,.,$(patsubst src/%/__init__.py,%,$(wildcard src/latent_transport/*/__init__.py)))
+# Faces import their names late, which pdoc does not see: it is given the modules.
+API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
+	-name '*.py' ! -name 'triton_*' | sort))))
 
 .PHONY: figures quick report benchmark paper check archive docs test lint clean
 .DELETE_ON_ERROR:

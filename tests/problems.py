@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Normal
 
-from latent_transport.likelihoods import DiscretizedLogisticMixture
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 
 torch.set_num_threads(1)
 

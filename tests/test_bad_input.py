@@ -11,19 +11,15 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Categorical, Normal, Poisson
 
-from latent_transport.densities import AggregatePosterior
-from latent_transport.geodesics import connecting_geodesics
-from latent_transport.geometries import (
-    Conformal,
-    Euclidean,
-    FisherRao,
-    LatentEuclidean,
-    Wasserstein1,
-    Wasserstein2,
-)
-from latent_transport.graphs import NeighbourGraph
-from latent_transport.likelihoods import DiscretizedLogisticMixture
-from latent_transport.solvers import LBFGS, Adam, GaussNewton
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.graphs import NeighbourGraph
+from latent_transport.geodesics.solvers.adam import Adam
+from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geometries.conformal import Conformal, LatentEuclidean
+from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.densities import AggregatePosterior
 from tests.problems import DOUBLE, make_network
 
 GEOMETRIES = [Wasserstein1, Wasserstein2, Euclidean, FisherRao]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from latent_transport.geodesics import connecting_geodesics
-from latent_transport.geometries import Wasserstein1
-from latent_transport.models import VAE, Architecture, load_vae, save_vae
-from latent_transport.page import AnchorPaths
+from latent_transport.evidence.page.paths import AnchorPaths
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import load_arrays, save_arrays
 from workflow.scripts import build_page, solve_page_geodesics
 

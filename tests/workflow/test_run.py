@@ -261,14 +261,14 @@ def edit(repository: Path, module: str) -> None:
 
 
 def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
-    edit(repository, "src/latent_transport/plotting/style.py")
+    edit(repository, "src/latent_transport/evidence/plotting/style.py")
     plots = {f"plot_{name}": 1 for name in FIGURES}
     published = {"publish_figure": 2 * len(FIGURES), **TOLD}
     assert plan_tiny(repository) == {**plots, **published, "all": 1}
 
 
 def test_an_edited_solver_leaves_the_models_alone(repository):
-    edit(repository, "src/latent_transport/solvers/__init__.py")
+    edit(repository, "src/latent_transport/geodesics/solvers/quasi_newton.py")
     jobs = plan_tiny(repository)
     assert jobs["solve_geodesics"] == 6
     kept = {"fetch", "subset", "train_vae", "encode", "evaluate_vae", "choose_pairs"}
@@ -291,7 +291,7 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
 
 
 def test_an_edited_training_trains_again(repository):
-    edit(repository, "src/latent_transport/training.py")
+    edit(repository, "src/latent_transport/models/training.py")
     jobs = plan_tiny(repository)
     assert jobs["train_vae"] == 2
     assert not {"fetch", "subset"} & set(jobs)

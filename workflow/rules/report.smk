@@ -4,7 +4,7 @@ report: "../report/workflow.rst"
 PAGE_DIGIT = config["page"]["digit"]
 if PAGE_DIGIT is None:
     PAGE_DIGIT = config["figures"]["surface_digit"]
-PAGE_PARTS = "src/latent_transport/page/assets"
+PAGE_PARTS = "src/latent_transport/evidence/page/assets"
 PAGE = f"digit{PAGE_DIGIT}"
 
 

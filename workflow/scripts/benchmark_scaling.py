@@ -14,11 +14,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from latent_transport.benchmarks import ClockedWasserstein1, resident_peak, timed
-from latent_transport.geodesics import connecting_geodesics
-from latent_transport.geometries import Wasserstein1
-from latent_transport.kernels import backend
-from latent_transport.models import load_vae
+from latent_transport.evidence.measures.benchmarks import ClockedWasserstein1, resident_peak, timed
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.kernels.dispatch import backend
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -10,24 +10,23 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from latent_transport.benchmarks import (
+from latent_transport.evidence.measures.benchmarks import (
     LiteralWasserstein1,
     seconds_to_reach,
     summarize_turns,
     time_in_turns,
 )
-from latent_transport.geodesics import (
-    FINE_SEGMENTS,
-    Geodesics,
-    Solver,
-    connecting_geodesics,
-    measure_curves,
-)
-from latent_transport.geometries import Geometry, Wasserstein1
-from latent_transport.kernels import backend
-from latent_transport.models import load_vae
-from latent_transport.solvers import LBFGS, Adam, GaussNewton
-from latent_transport.stochman_adapter import StochMan
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.paths import Geodesics
+from latent_transport.geodesics.solvers.adam import Adam
+from latent_transport.geodesics.solvers.base import Solver
+from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.stochman import StochMan
+from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.kernels.dispatch import backend
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -8,7 +8,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from latent_transport.benchmarks import (
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.wasserstein import wasserstein1
+from latent_transport.evidence.measures.benchmarks import (
     peak_allocation,
     summarize_turns,
     time_in_turns,
@@ -16,10 +18,8 @@ from latent_transport.benchmarks import (
     wasserstein1_from_cdfs,
     wasserstein1_from_probabilities,
 )
-from latent_transport.kernels import backend
-from latent_transport.likelihoods import DiscretizedLogisticMixture
+from latent_transport.kernels.dispatch import backend
 from latent_transport.storage import save_table
-from latent_transport.wasserstein import wasserstein1
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent_transport.page import AnchorPaths, Plane, Provenance, build_page
-from latent_transport.page.network import pack_decoder
+from latent_transport.evidence.page.builder import Plane, Provenance, build_page
+from latent_transport.evidence.page.network import pack_decoder
+from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.storage import load_arrays, load_metadata, replacing
 from workflow.scripts.command import run
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from latent_transport.numbers import Numbers
-from latent_transport.reproduction import (
+from latent_transport.evidence.claims.numbers import Numbers
+from latent_transport.evidence.claims.reproduction import (
     REPRODUCED,
     compare_numbers,
     format_comparison,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from latent_transport.datasets.subsets import SPLITS
-from latent_transport.pairs import choose_pairs
+from latent_transport.evidence.data.pairs import choose_pairs
 from latent_transport.storage import load_arrays, save_table
 from workflow.scripts.command import run
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latent_transport.pairs import choose_pairs
+from latent_transport.evidence.data.pairs import choose_pairs
 from latent_transport.storage import load_arrays, save_table
 from workflow.scripts.command import run
 

@@ -8,15 +8,17 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from latent_transport.catalogue import GEOMETRIES, load_geometry, make_solver
-from latent_transport.classifiers import load_classifier
-from latent_transport.datasets import load_subset
-from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics
-from latent_transport.models import load_vae
-from latent_transport.plausibility import Judge, extract_features
-from latent_transport.regions import LINE
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.claims.strengths import score_strengths
+from latent_transport.evidence.measures.classifiers import load_classifier
+from latent_transport.evidence.measures.containment import LINE
+from latent_transport.evidence.measures.plausibility import Judge, extract_features
+from latent_transport.geodesics.settings import SolverSettings
+from latent_transport.geometries.measures import FINE_SEGMENTS
+from latent_transport.models.catalogue import GEOMETRIES
+from latent_transport.models.loading import load_geometry
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, replacing, save_table
-from latent_transport.strengths import score_strengths
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
@@ -32,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--classifier", required=True)
     parser.add_argument("--pairs", required=True, help="table of validation pairs")
     parser.add_argument("--candidates", type=float, nargs="+", required=True, help="strengths")
-    parser.add_argument("--settings", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
     parser.add_argument("--images", type=int, required=True, help="images between the ends")
     parser.add_argument("--samples", type=int, required=True, help="importance samples an image")
     parser.add_argument("--seed", type=int, required=True)
@@ -41,7 +43,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    settings = arguments.settings
     vae, pairs = load_vae(arguments.model, device), load_table(arguments.pairs)
     classifier = load_classifier(arguments.classifier, device)
     training = images_of(load_subset(arguments.subset), "train", device)  # (m, D)
@@ -50,8 +51,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
     z0, z1 = (codes[torch.tensor(pairs[row].to_numpy())] for row in ("row0", "row1"))  # (p, d)
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (N,)
-    limits = {key: settings[key] for key in ("max_iterations", "tolerance")}
-    solver = make_solver(arguments.geometry, **limits)
     curves = {LINE: torch.lerp(z0[:, None], z1[:, None], t[:, None])}  # (p, N, d) each
     for strength in tqdm(arguments.candidates, unit="strength"):
         geometry = load_geometry(
@@ -62,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             strength=strength,
             device=device,
         )
-        options = {"controls": settings["controls"], "points": settings["points"]}
-        curves[str(strength)] = connecting_geodesics(geometry, z0, z1, solver=solver, **options)(t)
+        curves[str(strength)] = arguments.settings.connect(geometry, z0, z1)(t)
     fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
     tables = []
     for path, points in curves.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from latent_transport.numbers import flatten_settings, format_macros, nest_table
+from latent_transport.evidence.claims.numbers import flatten_settings, format_macros, nest_table
 from latent_transport.storage import load_table, replacing
 from workflow.provenance import find_commit, find_versions, hash_settings
 from workflow.scripts.command import run

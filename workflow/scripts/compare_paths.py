@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.intervals import RESAMPLES, compare_paths
+from latent_transport.evidence.claims.intervals import RESAMPLES, compare_paths
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from latent_transport.evaluation import summarise_starts
-from latent_transport.geodesics import connecting_geodesics
-from latent_transport.geometries import Wasserstein1
-from latent_transport.graphs import NeighbourGraph
-from latent_transport.models import load_vae
+from latent_transport.evidence.measures.summaries import summarise_starts
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.graphs import NeighbourGraph
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

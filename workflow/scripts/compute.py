@@ -4,8 +4,7 @@ import argparse
 
 import torch
 
-from latent_transport.datasets import Subset
-from latent_transport.datasets.subsets import SPLITS
+from latent_transport.datasets.subsets import SPLITS, Subset
 from latent_transport.storage import DataError
 from workflow.provenance import name_processor, note_device
 

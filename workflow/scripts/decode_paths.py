@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from latent_transport.datasets import load_subset
-from latent_transport.geometries import Wasserstein1
-from latent_transport.interpolation import decode_along, equal_length_parameters
-from latent_transport.models import load_vae
-from latent_transport.pairs import draw_pairs
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.data.pairs import draw_pairs
+from latent_transport.geometries.measures import decode_along, equal_length_parameters
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import torch
 
-from latent_transport.datasets import load_subset
-from latent_transport.models import load_vae
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

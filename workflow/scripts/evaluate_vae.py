@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latent_transport.datasets import load_subset
-from latent_transport.datasets.subsets import SPLITS
-from latent_transport.models import load_vae
+from latent_transport.datasets.subsets import SPLITS, load_subset
+from latent_transport.models.training import evaluate_elbo
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_table
-from latent_transport.training import evaluate_elbo
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 

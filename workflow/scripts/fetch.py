@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.datasets import SOURCES, fetch
+from latent_transport.datasets.sources import SOURCES, fetch
 from workflow.scripts.command import run
 
 

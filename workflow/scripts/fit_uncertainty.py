@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from latent_transport.datasets import load_subset
-from latent_transport.datasets.subsets import SPLITS
-from latent_transport.models import load_vae
+from latent_transport.datasets.subsets import SPLITS, load_subset
+from latent_transport.models.uncertainty import fit_uncertainty, save_uncertainty
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays
-from latent_transport.uncertainty import fit_uncertainty, save_uncertainty
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 

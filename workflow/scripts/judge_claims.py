@@ -4,8 +4,8 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from latent_transport.evidence.claims.verdicts import judge_claims
 from latent_transport.storage import load_table, save_table
-from latent_transport.verdicts import judge_claims
 from workflow.scripts.command import run
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from latent_transport.classifiers import load_classifier
-from latent_transport.datasets import load_subset
-from latent_transport.models import load_vae
-from latent_transport.plausibility import Judge, extract_features
-from latent_transport.regions import load_paths
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.measures.classifiers import load_classifier
+from latent_transport.evidence.measures.containment import load_paths
+from latent_transport.evidence.measures.plausibility import Judge, extract_features
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare

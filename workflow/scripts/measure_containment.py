@@ -6,7 +6,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from latent_transport.datasets.subsets import SPLITS
-from latent_transport.regions import LatentRegion, load_paths, measure_containment
+from latent_transport.evidence.measures.containment import (
+    LatentRegion,
+    load_paths,
+    measure_containment,
+)
 from latent_transport.storage import load_arrays, load_table, save_table
 from workflow.scripts.command import run
 

@@ -1,17 +1,15 @@
 """Measure the distances of fixed pairs of test images under one model, in several geometries."""
 
 import argparse
-import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 
-from latent_transport.catalogue import load_geometry
-from latent_transport.geodesics import connecting_geodesics
-from latent_transport.pairs import TEST_SPLIT
-from latent_transport.solvers import GaussNewton
+from latent_transport.evidence.data.pairs import TEST_SPLIT
+from latent_transport.geodesics.settings import SolverSettings
+from latent_transport.models.loading import load_geometry
 from latent_transport.storage import DataError, load_arrays, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
@@ -37,28 +35,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True, help="table with index0 and index1")
     parser.add_argument("--geometries", nargs="+", required=True, help="e.g. wasserstein1")
-    parser.add_argument("--settings", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
     parser.add_argument("--output", required=True, help="table to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    settings = arguments.settings
     table = load_table(arguments.pairs)[["pair", "index0", "index1"]]
     z0, z1 = (
         torch.from_numpy(find_codes(arguments.codes, table[index].to_numpy())).to(device)
         for index in ("index0", "index1")
     )  # (m, d) each
-    solver = GaussNewton(max_iterations=settings["max_iterations"], tolerance=settings["tolerance"])
     measured = {"latent": (z1 - z0).norm(dim=-1)}
     for name in arguments.geometries:
-        measured[name] = connecting_geodesics(
-            load_geometry(name, vae=arguments.model, codes=arguments.codes, device=device),
-            z0,
-            z1,
-            solver=solver,
-            controls=settings["controls"],
-            points=settings["points"],
-        ).length
+        geometry = load_geometry(name, vae=arguments.model, codes=arguments.codes, device=device)
+        measured[name] = arguments.settings.connect(geometry, z0, z1).length
     for name, distances in measured.items():
         table[name] = distances.cpu().numpy()
     save_table(table, arguments.output)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import torch
 
-from latent_transport.families import distribution_mean
-from latent_transport.fields import measure_field
-from latent_transport.geometries import Wasserstein1
-from latent_transport.models import load_vae
-from latent_transport.pairs import draw_far_pair
+from latent_transport.distributions.registry import distribution_mean
+from latent_transport.evidence.data.pairs import draw_far_pair
+from latent_transport.evidence.measures.fields import measure_field
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, load_table, save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from latent_transport.fields import cell_centres, ellipse_departure, indicatrices
-from latent_transport.geometries import Wasserstein1, Wasserstein2
-from latent_transport.models import load_vae
+from latent_transport.evidence.measures.fields import cell_centres, ellipse_departure, indicatrices
+from latent_transport.geometries.riemannian import Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays, save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -10,19 +10,20 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from latent_transport.geodesics import connecting_geodesics, measure_curves
-from latent_transport.geometries import Wasserstein1
-from latent_transport.intervals import compare_paths
-from latent_transport.models import load_vae
-from latent_transport.neighbours import (
+from latent_transport.evidence.claims.intervals import compare_paths
+from latent_transport.evidence.data.pairs import TEST_SPLIT
+from latent_transport.evidence.measures.neighbours import (
     close_distances,
     find_pure,
     measure_bounds,
     predict_labels,
     search_neighbours,
 )
-from latent_transport.pairs import TEST_SPLIT
-from latent_transport.solvers import GaussNewton
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geometries.measures import measure_curves
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import DataError, load_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from latent_transport.geodesics import FINE_SEGMENTS, connecting_geodesics
-from latent_transport.geometries import FisherRao, Wasserstein1
-from latent_transport.ramps import (
+from latent_transport.evidence.measures.ramps import (
     decode_ramp,
     encode_ramp,
     fisher_rao_distance,
@@ -17,7 +15,11 @@ from latent_transport.ramps import (
     wasserstein1_distance,
     wasserstein1_geodesic,
 )
-from latent_transport.solvers import LBFGS, GaussNewton
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geometries.measures import FINE_SEGMENTS
+from latent_transport.geometries.riemannian import FisherRao
+from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.storage import save_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from latent_transport.geometries import FisherRao, Wasserstein1
-from latent_transport.models import load_vae
-from latent_transport.separation import measure_separation
+from latent_transport.evidence.measures.separation import measure_separation
+from latent_transport.geometries.riemannian import FisherRao
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import DataError, load_arrays, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.intervals import compare_paths
-from latent_transport.stability import measure_stability
+from latent_transport.evidence.claims.intervals import compare_paths
+from latent_transport.evidence.measures.stability import measure_stability
 from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts.command import run
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.plotting import plot_benchmark, save_figure
+from latent_transport.evidence.plotting.benchmarks import plot_benchmark
+from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_table
 from workflow.scripts.command import run
 

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import plot_geodesic_and_chord, save_figure
+from latent_transport.evidence.plotting.style import save_figure
+from latent_transport.evidence.plotting.surfaces import plot_geodesic_and_chord
 from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 

@@ -3,14 +3,13 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import (
+from latent_transport.evidence.plotting.spaces import (
     LatentSpace,
     draw_curve_pairs,
     find_curves,
-    model_title,
     plot_latent_spaces,
-    save_figure,
 )
+from latent_transport.evidence.plotting.style import model_title, save_figure
 from latent_transport.storage import DataError, load_arrays, load_table
 from workflow.scripts.command import run
 

@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import plot_image_path, plot_image_paths, save_figure
-from latent_transport.plotting.images import ROWS
+from latent_transport.evidence.plotting.images import ROWS, plot_image_path, plot_image_paths
+from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import plot_ramp, save_figure
+from latent_transport.evidence.plotting.ramps import plot_ramp
+from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_arrays, load_metadata
 from workflow.scripts.command import run
 

@@ -3,7 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.plotting import model_title, plot_histories, save_figure
+from latent_transport.evidence.plotting.style import model_title, save_figure
+from latent_transport.evidence.plotting.training import plot_histories
 from latent_transport.storage import DataError, load_table
 from workflow.scripts.command import run
 

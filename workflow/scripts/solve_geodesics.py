@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from latent_transport.catalogue import GEOMETRIES, load_geometry, make_solver
-from latent_transport.geodesics import FINE_SEGMENTS, Solver, connecting_geodesics, measure_curves
+from latent_transport.geodesics.settings import SolverSettings
+from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
+from latent_transport.models.catalogue import GEOMETRIES
+from latent_transport.models.loading import load_geometry
 from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
@@ -23,16 +25,6 @@ def read_strength(text: str) -> float:
         return float(json.loads(Path(text).read_text())["strength"])
 
 
-def choose_solver(settings: dict, geometry: str) -> Solver:
-    """Return the solver that the settings name, with their options."""
-    if settings["solver"] == "stochman":
-        from latent_transport.stochman_adapter import StochMan
-
-        return StochMan(max_iterations=settings["max_iterations"])
-    options = {key: settings[key] for key in ("max_iterations", "tolerance")}
-    return make_solver(geometry, progress="geodesics", **options)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--geometry", required=True, choices=GEOMETRIES)
@@ -43,13 +35,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
     parser.add_argument("--chunk", required=True, help="such as 2-of-4")
-    parser.add_argument("--settings", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
     parser.add_argument("--table", required=True, help="table to write")
     parser.add_argument("--curves", required=True, help="arrays to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    settings = arguments.settings
     number, chunks = map(int, arguments.chunk.split("-of-"))
     table = load_table(arguments.pairs)
     table = table[table["pair"] % chunks == number - 1].reset_index(drop=True)
@@ -67,14 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     z0, z1 = (codes[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
     points = z0.new_empty(0, len(t), z0.shape[1])
     if len(table):
-        paths = connecting_geodesics(
-            geometry,
-            z0,
-            z1,
-            solver=choose_solver(settings, arguments.geometry),
-            controls=settings["controls"],
-            points=settings["points"],
-        )
+        paths = arguments.settings.connect(geometry, z0, z1, progress="geodesics")
         points = paths(t)  # (m, 257, d)
         line = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (m, 257, d)
         line_length, line_energy = measure_curves(geometry, line)

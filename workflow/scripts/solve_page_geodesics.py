@@ -7,12 +7,14 @@ import numpy as np
 import torch
 
 from latent_transport.datasets.subsets import SPLITS
-from latent_transport.geodesics import connecting_geodesics, measure_curves
-from latent_transport.geometries import Euclidean, FisherRao, Wasserstein1, Wasserstein2
-from latent_transport.interpolation import equal_length_parameters
-from latent_transport.models import load_vae
-from latent_transport.page import AnchorPaths, choose_anchors
-from latent_transport.solvers import GaussNewton
+from latent_transport.evidence.page.anchors import choose_anchors
+from latent_transport.evidence.page.paths import AnchorPaths
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geometries.measures import equal_length_parameters, measure_curves
+from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from latent_transport.datasets import make_subset, save_subset
+from latent_transport.datasets.subsets import make_subset, save_subset
 from workflow.scripts.command import run
 
 

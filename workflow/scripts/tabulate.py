@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.evaluation import summarise_geodesics
+from latent_transport.evidence.measures.summaries import summarise_geodesics
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from latent_transport.classifiers import (
+from latent_transport.datasets.subsets import SPLITS, load_subset
+from latent_transport.evidence.measures.classifiers import (
     ClassifierSettings,
     evaluate_classifier,
     save_classifier,
     train_classifier,
 )
-from latent_transport.datasets import load_subset
-from latent_transport.datasets.subsets import SPLITS
 from latent_transport.storage import save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.datasets import load_subset
-from latent_transport.models import Architecture, save_vae
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.models.training import Schedule, train_vae
+from latent_transport.models.vae import Architecture, save_vae
 from latent_transport.storage import save_table
-from latent_transport.training import Schedule, train_vae
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 

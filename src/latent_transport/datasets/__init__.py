@@ -1,16 +1,5 @@
-"""Handwritten digits: raw IDX files, where to get them, and the subsets that models learn from."""
+"""Images: where they come from, and the subsets that models are trained on."""
 
-from latent_transport.datasets.idx import read_idx, write_idx
-from latent_transport.datasets.sources import SOURCES, fetch
-from latent_transport.datasets.subsets import Subset, load_subset, make_subset, save_subset
+import lazy_loader
 
-__all__ = [
-    "SOURCES",
-    "Subset",
-    "fetch",
-    "load_subset",
-    "make_subset",
-    "read_idx",
-    "save_subset",
-    "write_idx",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

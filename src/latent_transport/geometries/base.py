@@ -15,8 +15,9 @@ from torch.autograd import forward_ad
 from torch.distributions import Distribution
 
 from latent_transport.checks import check_alike, check_finite, check_points, holds
-from latent_transport.families import Family, factors, family_of
-from latent_transport.wasserstein import safe_sqrt
+from latent_transport.distributions.family import Family
+from latent_transport.distributions.registry import factors, family_of
+from latent_transport.distributions.wasserstein import safe_sqrt
 
 Decoder = Callable[[Tensor], Distribution]
 
@@ -41,7 +42,15 @@ class Geometry(ABC):
         Maps latent points (..., d) to a :class:`torch.distributions.Distribution` of batch shape
         (..., D): discretised logistic mixture, normal, Bernoulli or categorical. Its parameters
         (or buffers) decide device and dtype.
+
+    Attributes
+    ----------
+    weighted : bool
+        Whether the norm has a weight that varies over the latent space. Its curvature is no part of
+        the residuals' first derivatives, so that Gauss-Newton does not see it.
     """
+
+    weighted = False
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from latent_transport.checks import check_points, holds
-from latent_transport.families import Family
+from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.riemannian import Euclidean
 
@@ -52,6 +52,8 @@ class Conformal(Geometry):
         If strength or reference are not finite, or the reference is no single number; from every
         measure, if the log density of points (..., d) has another shape than (...).
     """
+
+    weighted = True
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from latent_transport.families import Family
+from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Geometry
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import check_finite, check_points
-from latent_transport.families import Family
+from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Decoder, Geometry
 
 

@@ -1,5 +1,5 @@
 """Fused Wasserstein-1 kernels for discretised logistics and their mixtures."""
 
-from latent_transport.kernels.dispatch import backend
+import lazy_loader
 
-__all__ = ["backend"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -32,15 +32,18 @@ from torch import Tensor
 
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels.constants import (
+    DIRECT_EDGES,
+    EDGES,
+    LIMIT,
+    MIN_SCALE,
+    STAIRCASE_EDGES,
+    STEEP,
+)
 from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
 
 LOG2_E = math.log2(math.e)  # 2^x is several times cheaper than e^x, above all at its underflow
-LAST = 255.0  # number of inner edges, hence the upper end of the window of summation
-MIN_SCALE = 1e-5  # a Dirac for any location float32 can hold, yet no power of 1/s overflows
-LIMIT = 1e6  # far outside the range and the resolution of any image; keeps products finite
-DIRECT_EDGES = 4  # edges summed before Euler-Maclaurin takes over
-STAIRCASE_EDGES = 6  # edges on either side that make up the offset of a steep logistic
-STEEP = 0.33  # below this scale the offset is a sum over edges, above it a Fourier series
+LAST = float(EDGES)  # the upper end of the window of summation
 BLOCK = 1 << 14  # pairs a block, so that the (2, 3, ...) temporaries stay in cache
 BREAK_EVEN = 150_000_000  # pairs after which a cold compilation has paid for itself
 

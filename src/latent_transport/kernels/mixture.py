@@ -25,16 +25,13 @@ import functools
 import torch
 from torch import Tensor
 
-from latent_transport.kernels import logistic, mixture_unrolled
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels.constants import EDGES
 from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
-from latent_transport.kernels.mixture_terms import (
-    EDGES,
-    prepare,
-    subtract_arguments,
-    subtract_weights,
-)
+from latent_transport.kernels.logistic import evaluate_blocks as evaluate_logistics
+from latent_transport.kernels.mixture_terms import prepare, subtract_arguments, subtract_weights
+from latent_transport.kernels.mixture_unrolled import evaluate as evaluate_unrolled
 
 BREAK_EVEN = 2_000_000  # pairs after which a cold compilation has paid for itself
 Z_MAX = 80.0  # sigmoid(-80) is nothing, and yet no denormal number, which would be slow
@@ -187,11 +184,11 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
 
             triton_mixture.launch(inputs, value, partials)
         case "compiled":
-            unrolled = compile_kernel(mixture_unrolled.evaluate, fuse_all=True)
+            unrolled = compile_kernel(evaluate_unrolled, fuse_all=True)
             compiled = functools.partial(unrolled, with_partials=with_partials)
             map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "traced":
-            unrolled = functools.partial(mixture_unrolled.evaluate, with_partials=with_partials)
+            unrolled = functools.partial(evaluate_unrolled, with_partials=with_partials)
             map_blocks(unrolled, inputs, outputs, size)
         case "eager":
             map_blocks(eager, inputs, outputs, size)
@@ -201,7 +198,7 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
 def _evaluate_single(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     """K = 1, where the logits have no effect, by the closed form."""
     _, loc_p, scale_p, _, loc_q, scale_q = inputs
-    value, partials = logistic.evaluate_blocks((loc_p, scale_p, loc_q, scale_q), with_partials)
+    value, partials = evaluate_logistics((loc_p, scale_p, loc_q, scale_q), with_partials)
     if with_partials:
         zero = torch.zeros_like(value)
         partials = torch.stack((zero, partials[0], partials[1], zero, partials[2], partials[3]))

@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor
 
-from latent_transport.kernels.logistic import LIMIT, MIN_SCALE
-
-EDGES = 255
+from latent_transport.kernels.constants import EDGES, LIMIT, MIN_SCALE
 
 
 def prepare(logits: Tensor, loc: Tensor, scale: Tensor) -> tuple[Tensor, ...]:

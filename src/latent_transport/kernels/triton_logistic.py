@@ -11,15 +11,15 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from latent_transport.kernels import logistic
+from latent_transport.kernels import constants
 from latent_transport.kernels.triton_math import atanh, sin_cos, tanh
 
-LAST = tl.constexpr(logistic.LAST)
-MIN_SCALE = tl.constexpr(logistic.MIN_SCALE)
-LIMIT = tl.constexpr(logistic.LIMIT)
-DIRECT_EDGES = tl.constexpr(logistic.DIRECT_EDGES)
-STAIRCASE_EDGES = tl.constexpr(logistic.STAIRCASE_EDGES)
-STEEP = tl.constexpr(logistic.STEEP)
+LAST = tl.constexpr(float(constants.EDGES))
+MIN_SCALE = tl.constexpr(constants.MIN_SCALE)
+LIMIT = tl.constexpr(constants.LIMIT)
+DIRECT_EDGES = tl.constexpr(constants.DIRECT_EDGES)
+STAIRCASE_EDGES = tl.constexpr(constants.STAIRCASE_EDGES)
+STEEP = tl.constexpr(constants.STEEP)
 PI = tl.constexpr(math.pi)
 LANES = 128
 

@@ -11,13 +11,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from latent_transport.kernels import logistic
-from latent_transport.kernels.mixture_terms import EDGES as EDGE_COUNT
+from latent_transport.kernels import constants
 from latent_transport.kernels.triton_math import tanh_near
 
-MIN_SCALE = tl.constexpr(logistic.MIN_SCALE)
-LIMIT = tl.constexpr(logistic.LIMIT)
-EDGES = tl.constexpr(EDGE_COUNT)
+MIN_SCALE = tl.constexpr(constants.MIN_SCALE)
+LIMIT = tl.constexpr(constants.LIMIT)
+EDGES = tl.constexpr(constants.EDGES)
 LANES = 128
 
 

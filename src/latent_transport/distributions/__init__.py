@@ -1,0 +1,5 @@
+"""Distributions of decoders, their families, and the distances between them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

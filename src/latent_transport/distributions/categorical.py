@@ -1,0 +1,39 @@
+"""Categorical distributions on ordered values."""
+
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from latent_transport.distributions.family import Family, divide_by_argument
+from latent_transport.kernels.pmf import wasserstein1_pmf
+
+
+class CategoricalFamily(Family):
+    """Distributions on the ordered values 0, ..., n - 1; coordinates: the n probabilities."""
+
+    plural = "categorical distributions"
+
+    def coordinates(self, distribution: Categorical) -> Tensor:
+        return distribution.probs.movedim(-1, -2)  # (..., n, D)
+
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        return wasserstein1_pmf(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
+
+    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
+        return dp.cumsum(-2)[..., :-1, :].abs().sum(-2)  # (..., D)
+
+    def mean(self, p: Tensor) -> Tensor:
+        values = torch.arange(p.shape[-2], dtype=p.dtype, device=p.device)  # (n,)
+        return (values[:, None] * p).sum(-2)  # (..., D)
+
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Exact: the angle between the vectors of roots, on the sphere of radius 2.
+
+        Probabilities are kept one rounding away from 0, where the root has no slope.
+        """
+        eps = torch.finfo(p.dtype).eps
+        p, q = p.clamp(min=eps), q.clamp(min=eps)
+        # Half the difference of the roots, written without it.
+        chord = (p - q) / (2 * (p.sqrt() + q.sqrt()))  # (..., n, D)
+        square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)
+        return 4 * chord * divide_by_argument(torch.asin, square, 1 / 6)  # (..., n, D)

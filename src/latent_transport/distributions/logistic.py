@@ -1,0 +1,92 @@
+"""Discretised logistics and their mixtures, in closed form."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from latent_transport.distributions.family import Family
+from latent_transport.distributions.fisher import logistic_information
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.kernels.constants import LEVELS
+from latent_transport.kernels.logistic import (
+    logistic_norm,
+    logistic_wasserstein1,
+    logistic_wasserstein1_partials,
+)
+from latent_transport.kernels.mixture import mixture_norm, mixture_wasserstein1
+
+
+class LogisticFamily(Family):
+    """Discretised logistics on the grey levels 0..255; coordinates (location, scale)."""
+
+    plural = "single logistics"
+
+    def coordinates(self, distribution: DiscretizedLogisticMixture) -> Tensor:
+        loc, scale = distribution.loc.squeeze(-1), distribution.scale.squeeze(-1)  # (..., D)
+        return torch.stack((loc, scale), -2)  # (..., 2, D)
+
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        return logistic_wasserstein1(*p.unbind(-2), *q.unbind(-2))  # (..., D)
+
+    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
+        if not dp.requires_grad:
+            return logistic_norm(*p.unbind(-2), *dp.unbind(-2))  # (..., D)
+        # The cdfs of p and p - c dp cross where the derivative of the cdf along dp changes its
+        # sign, for every c > 0. So the norm's slopes are those of W1(p, p - c dp) in p.
+        (loc, scale), (dloc, dscale) = p.unbind(-2), dp.unbind(-2)  # (..., D) each
+        with torch.no_grad():
+            tiny = torch.finfo(p.dtype).tiny
+            size = torch.maximum(2 * dscale.abs() / scale, dloc.abs() / LEVELS).clamp(min=tiny)
+            q = p - dp / size[..., None, :]  # (..., 2, D)
+            _, slopes = logistic_wasserstein1_partials(loc, scale, *q.unbind(-2))
+        return slopes[0] * dloc + slopes[1] * dscale  # (..., D)
+
+    def mean(self, p: Tensor) -> Tensor:
+        return _logistic_mean(*p.unbind(-2))  # (..., D)
+
+    def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Those of the continuous logistics, whose standard member has the variance pi^2/3."""
+        dloc, dscale = (p - q).unbind(-2)  # (..., D) each
+        return torch.stack((dloc, math.pi / math.sqrt(3) * dscale), -2)  # (..., 2, D)
+
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """L'(p - q), with LL' the Fisher information at the mean of p and q."""
+        loc, scale = ((p + q) / 2).unbind(-2)  # (..., D) each
+        dloc, dscale = ((p - q) / scale[..., None, :]).unbind(-2)  # (..., D) each
+        tiny = torch.finfo(p.dtype).tiny
+        by_loc, mixed, by_scale = logistic_information(loc, scale).unbind(-1)  # (..., D) each
+        first = by_loc.clamp(min=tiny).sqrt()  # (..., D)
+        mixed = mixed / first  # (..., D)
+        second = (by_scale - mixed.square()).clamp(min=tiny).sqrt()  # (..., D)
+        return torch.stack((first * dloc + mixed * dscale, second * dscale), -2)  # (..., 2, D)
+
+
+class LogisticMixtureFamily(Family):
+    """Mixtures of K discretised logistics; coordinates (K logits, K locations, K scales)."""
+
+    plural = "logistic mixtures"
+
+    def coordinates(self, distribution: DiscretizedLogisticMixture) -> Tensor:
+        parts = (distribution.logits, distribution.loc, distribution.scale)  # (..., D, K) each
+        return torch.cat(parts, -1).movedim(-1, -2)  # (..., 3K, D)
+
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        return mixture_wasserstein1(*self._split(p), *self._split(q))  # (..., D)
+
+    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
+        return mixture_norm(*self._split(p), *self._split(dp))  # (..., D)
+
+    def mean(self, p: Tensor) -> Tensor:
+        logits, loc, scale = self._split(p)  # (..., D, K) each
+        return (logits.softmax(-1) * _logistic_mean(loc, scale)).sum(-1)  # (..., D)
+
+    @staticmethod
+    def _split(p: Tensor) -> tuple[Tensor, ...]:
+        return p.movedim(-2, -1).chunk(3, -1)  # (..., D, K) each
+
+
+def _logistic_mean(loc: Tensor, scale: Tensor) -> Tensor:
+    """Mean of discretised logistics on 0..255: their W1 to the Dirac measure at 0, closed form."""
+    below = torch.full_like(loc, -1)
+    return logistic_wasserstein1(loc, scale, below, torch.full_like(loc, 1e-5))

@@ -1,0 +1,46 @@
+"""Normal distributions."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from latent_transport.distributions.family import Family, divide_by_argument
+from latent_transport.kernels.normal import normal_wasserstein1
+
+
+class NormalFamily(Family):
+    """Normal distributions; coordinates (mean, standard deviation)."""
+
+    plural = "normal distributions"
+
+    def coordinates(self, distribution: Normal) -> Tensor:
+        return torch.stack((distribution.loc, distribution.scale), -2)  # (..., 2, D)
+
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        return normal_wasserstein1(*p.unbind(-2), *q.unbind(-2))  # (..., D)
+
+    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
+        dloc, dscale = dp.unbind(-2)  # (..., D) each
+        zero = torch.zeros_like(dloc)
+        return normal_wasserstein1(dloc, dscale, zero, zero)  # (..., D)
+
+    def mean(self, p: Tensor) -> Tensor:
+        return p[..., 0, :]  # (..., D)
+
+    def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        return p - q  # (..., 2, D)
+
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        r"""Exact: :math:`\sqrt 2` times a hyperbolic distance (Costa et al. 2015).
+
+        In the half plane :math:`(m/\sqrt 2, s)` the chord :math:`x = |p - q| / (2\sqrt{s_p s_q})`
+        is the hyperbolic sine of half the distance.
+        """
+        (loc_p, scale_p), (loc_q, scale_q) = p.unbind(-2), q.unbind(-2)  # (..., D) each
+        width = 2 * (scale_p * scale_q).sqrt()  # (..., D)
+        chord = torch.stack(((loc_p - loc_q) / math.sqrt(2), scale_p - scale_q), -2)
+        chord = chord / width[..., None, :]  # (..., 2, D)
+        square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)
+        return 2 * math.sqrt(2) * chord * divide_by_argument(torch.asinh, square, -1 / 6)

@@ -1,0 +1,1 @@
+"""What is measured on models and on the paths between pairs."""

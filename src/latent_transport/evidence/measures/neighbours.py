@@ -1,0 +1,229 @@
+"""Nearest neighbours and clusters by geodesic distance, solving no more geodesics than needed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.sparse.csgraph import shortest_path
+from torch import Tensor
+
+from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.measures import measure_curves
+
+PAIRS_AT_ONCE = 1024
+ROUNDING = 1e-5  # of sums of distances in float32, relative
+RESTARTS = 20  # of the clustering, from random medoids
+
+Lengths = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What :func:`search_neighbours` found among N points.
+
+    Attributes
+    ----------
+    distances : ndarray, shape (N, N)
+        The distance where it was solved, the upper bound elsewhere.
+    solved : ndarray of bool, shape (N, N)
+        Where it was.
+    certified : ndarray of bool, shape (N,)
+        Points whose nearest neighbours are proved to be those of the full matrix of distances.
+    """
+
+    distances: np.ndarray
+    solved: np.ndarray
+    certified: np.ndarray
+
+
+def measure_bounds(
+    geometry: Geometry,
+    codes: Tensor,
+    *,
+    segments: int,
+    progress: Callable[[int], object] = lambda count: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the geodesic distances between all points.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the distances.
+    codes : Tensor, shape (N, d)
+        Latent points.
+    segments : int
+        Segments on which the straight latent lines are measured.
+    progress : callable, optional
+        Told the number of pairs done since it was last called.
+
+    Returns
+    -------
+    lower : ndarray, shape (N, N)
+        Distance between the distributions: no curve is shorter.
+    upper : ndarray, shape (N, N)
+        Length of the straight latent line.
+    """
+    first, second = np.triu_indices(len(codes), 1)  # (P,) each
+    t = torch.linspace(0, 1, segments + 1, dtype=codes.dtype, device=codes.device)[:, None]
+    lower, upper = np.zeros((2, len(codes), len(codes)))
+    for start in range(0, len(first), PAIRS_AT_ONCE):
+        i, j = (rows[start : start + PAIRS_AT_ONCE] for rows in (first, second))  # (p,) each
+        ends = torch.stack((codes[torch.from_numpy(i)], codes[torch.from_numpy(j)]), 1)
+        lines = torch.lerp(ends[:, :1], ends[:, 1:], t)  # (p, segments + 1, d)
+        for matrix, curves in ((lower, ends), (upper, lines)):
+            lengths, _ = measure_curves(geometry, curves)  # (p,)
+            matrix[i, j] = matrix[j, i] = lengths.to("cpu", torch.float64).numpy()
+        progress(len(i))
+    return lower, upper
+
+
+def search_neighbours(
+    lower: np.ndarray,
+    upper: np.ndarray,
+    solve: Lengths,
+    *,
+    neighbours: int,
+    candidates: int | None = None,
+) -> Search:
+    r"""Find every point's nearest neighbours by a distance that is dear to compute.
+
+    The distance of a pair is the smaller of ``upper`` and of what ``solve`` returns, which is
+    never below ``lower``. Let :math:`\tau_i` be the k-th smallest upper bound of the distances
+    from point i. Pairs whose lower bound exceeds :math:`\tau_i` cannot be among its k nearest;
+    the others are solved, those with the smallest upper bounds first, which lowers
+    :math:`\tau_i`, until none is left. The neighbours are then those of the full matrix.
+
+    Parameters
+    ----------
+    lower, upper : ndarray, shape (N, N)
+        Symmetric bounds of the distance.
+    solve : callable
+        Maps two arrays of points (P,), first below second, to the distances (P,) of those pairs.
+    neighbours : int
+        Nearest neighbours k of each point, 1 <= k < N.
+    candidates : int, optional
+        Solve at most this many pairs of each point, those with the smallest upper bounds. A point
+        that would need others is not certified.
+
+    Returns
+    -------
+    Search
+
+    Raises
+    ------
+    ValueError
+        If the bounds are no square matrices of one shape, a lower bound exceeds its upper bound,
+        or a number is out of range.
+    """
+    count = _check_bounds(lower, upper, neighbours, candidates)
+    distances, itself = upper.astype(np.float64), np.eye(count, dtype=bool)
+    solved = itself.copy()
+    rank = np.where(itself, np.inf, upper).argsort(1, kind="stable").argsort(1)  # (N, N)
+    allowed = rank < (count if candidates is None else candidates)
+
+    def find_open() -> np.ndarray:
+        """Unsolved pairs (N, N) that may be among the row's nearest."""
+        reach = np.partition(np.where(itself, np.inf, distances), neighbours - 1, axis=1)
+        return ~solved & (lower * (1 - ROUNDING) <= reach[:, neighbours - 1 : neighbours])
+
+    while (wanted := find_open() & allowed).any():
+        turn = wanted & (np.cumsum(_sort_by(wanted, rank), 1)[_rows(rank), rank] <= neighbours)
+        first, second = np.nonzero(np.triu(turn | turn.T))
+        lengths = np.minimum(upper[first, second], solve(first, second))  # (P,)
+        distances[first, second] = distances[second, first] = lengths
+        solved[first, second] = solved[second, first] = True
+    return Search(distances, solved, ~find_open().any(1))
+
+
+def predict_labels(distances: np.ndarray, labels: np.ndarray, neighbours: int) -> np.ndarray:
+    """Label of each point by a vote of its nearest other points (leave one out).
+
+    Of labels with equally many votes the smallest is taken.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (N, N)
+    labels : ndarray of non-negative int, shape (N,)
+    neighbours : int
+        Points that vote, 1 <= neighbours < N.
+
+    Returns
+    -------
+    ndarray, shape (N,)
+    """
+    others = np.where(np.eye(len(labels), dtype=bool), np.inf, distances)
+    nearest = others.argsort(1, kind="stable")[:, :neighbours]  # (N, k)
+    votes = (labels[nearest][..., None] == np.arange(labels.max() + 1)).sum(1)  # (N, L)
+    return votes.argmax(1)
+
+
+def close_distances(distances: np.ndarray) -> np.ndarray:
+    """Lengths (N, N) of the shortest paths from point to point, edges being all the distances.
+
+    An upper bound of the geodesic distance where the edges are, and a metric.
+    """
+    return shortest_path(distances, method="FW", directed=False)
+
+
+def find_pure(distances: np.ndarray, labels: np.ndarray, *, clusters: int, seed: int) -> np.ndarray:
+    """Points whose label is the commonest in their cluster of k-medoids.
+
+    Their share is the clustering's purity. The best of 20 runs of FasterPAM (Schubert & Rousseeuw
+    2021) from random medoids is taken, by the sum of the distances to the medoids.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (N, N)
+    labels : ndarray of non-negative int, shape (N,)
+    clusters : int
+        Number of medoids, at most N.
+    seed : int
+        Non-negative seed of the restarts.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+    """
+    import kmedoids
+
+    runs = [
+        kmedoids.fasterpam(distances, clusters, random_state=int(state), n_cpu=1)
+        for state in np.random.default_rng(seed).integers(2**31, size=RESTARTS)
+    ]
+    cluster_of = min(runs, key=lambda run: run.loss).labels  # (N,)
+    table = np.zeros((clusters, labels.max() + 1), dtype=int)
+    np.add.at(table, (cluster_of, labels), 1)
+    return table.argmax(1)[cluster_of] == labels
+
+
+def _rows(rank: np.ndarray) -> np.ndarray:
+    return np.arange(len(rank))[:, None]
+
+
+def _sort_by(values: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Each row of ``values`` (N, N) in the order of ``rank``."""
+    ordered = np.empty_like(values)
+    ordered[_rows(rank), rank] = values
+    return ordered
+
+
+def _check_bounds(
+    lower: np.ndarray, upper: np.ndarray, neighbours: int, candidates: int | None
+) -> int:
+    count = len(upper)
+    if lower.shape != (count, count) or upper.shape != (count, count):
+        raise ValueError(f"bounds of shapes {lower.shape} and {upper.shape}; expected (N, N) both")
+    if not 1 <= neighbours < count:
+        raise ValueError(f"{neighbours} neighbours of {count} points; expected 1 to {count - 1}")
+    if candidates is not None and candidates < neighbours:
+        raise ValueError(
+            f"{candidates} candidates for {neighbours} neighbours; expected at least as many"
+        )
+    wrong = ~(lower * (1 - ROUNDING) <= upper)
+    if wrong.any():
+        raise ValueError(
+            f"{wrong.sum()} lower bounds are not below their upper bounds; measure both with one "
+            "geometry"
+        )
+    return count

@@ -1,0 +1,14 @@
+from .benchmarks import plot_benchmark as plot_benchmark
+from .distances import plot_neighbours as plot_neighbours
+from .distances import plot_stability as plot_stability
+from .evidence import plot_containment as plot_containment
+from .evidence import plot_plausibility as plot_plausibility
+from .images import plot_image_path as plot_image_path
+from .images import plot_image_paths as plot_image_paths
+from .indicatrices import plot_indicatrices as plot_indicatrices
+from .ramps import plot_ramp as plot_ramp
+from .spaces import LatentSpace as LatentSpace
+from .spaces import plot_latent_spaces as plot_latent_spaces
+from .style import save_figure as save_figure
+from .surfaces import plot_geodesic_and_chord as plot_geodesic_and_chord
+from .training import plot_histories as plot_histories

@@ -1,0 +1,340 @@
+"""Figure 2: latent spaces with their geodesics, over the volume of the pulled-back metric."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
+
+from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite, expect_shape
+from latent_transport.evidence.plotting.style import (
+    INK,
+    SHADE,
+    TEXT_WIDTH,
+    VERMILION,
+    freeze_layout,
+    styled,
+    volume_colormap,
+)
+from latent_transport.storage import DataError
+
+VOLUME_LABEL = "metric volume (grey levels$^2$ per unit area)"
+
+_COLUMNS = 5
+_LARGEST_PANEL = 2.2  # inches
+_OUTLIERS = 0.005  # share of the codes at either end of an axis that may be cut off
+_MARGIN = 0.03  # of the larger range, on each side
+
+CODES_STYLE = {"color": SHADE, "marker": "o", "markersize": 0.7, "alpha": 0.4, "linestyle": "none"}
+# White casings keep curves apart from the dots beneath, and from each other where they cross.
+GEODESIC_STYLE = {
+    "color": VERMILION,
+    "linewidth": 1.1,
+    "solid_capstyle": "round",
+    "path_effects": [withStroke(linewidth=1.6, foreground="white")],
+}
+LINE_STYLE = {
+    "color": INK,
+    "linewidth": 0.6,
+    "linestyle": (0, (3, 2)),
+    "path_effects": [withStroke(linewidth=1.0, foreground="white")],
+}
+ENDS_STYLE = {
+    "color": INK,
+    "marker": "o",
+    "markersize": 2.2,
+    "markerfacecolor": "white",
+    "markeredgewidth": 0.5,
+    "linestyle": "none",
+}
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """A two-dimensional latent space, as one panel shows it.
+
+    Parameters
+    ----------
+    title : str
+        Over the panel, e.g. ``"digit 3"``.
+    x, y : ndarray, shapes (X,) and (Y,)
+        Grid of the volume field, increasing; it should cover the curves.
+    volume : ndarray, shape (Y, X)
+        Volume density of the pulled-back metric, in grey levels^2 per unit of latent area.
+    codes : ndarray, shape (n, 2)
+        Latent codes of the data.
+    curves : ndarray, shape (m, T, 2)
+        Geodesics, at least one.
+
+    Raises
+    ------
+    DataError
+        If a shape does not fit the others, a value is not finite, or there is no curve.
+    """
+
+    title: str
+    x: np.ndarray
+    y: np.ndarray
+    volume: np.ndarray
+    codes: np.ndarray
+    curves: np.ndarray
+
+    def __post_init__(self) -> None:
+        expect_shape(f"x of {self.title}", self.x, "X")
+        expect_shape(f"y of {self.title}", self.y, "Y")
+        expect_shape(f"volume of {self.title}", self.volume, len(self.y), len(self.x))
+        expect_shape(f"codes of {self.title}", self.codes, "n", 2)
+        expect_shape(f"curves of {self.title}", self.curves, "m", "T", 2)
+        for name in ("x", "y", "volume", "codes", "curves"):
+            expect_finite(f"{name} of {self.title}", getattr(self, name))
+        if len(self.curves) == 0:
+            raise DataError(f"{self.title} has no curves; give at least one pair of endpoints")
+        if not np.any(self.volume > 0):
+            raise DataError(
+                f"volume of {self.title} is nowhere positive; does its decoder depend on z?"
+            )
+
+
+def draw_curve_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.ndarray:
+    """Draw the pairs whose curves are shown by chance alone: half far apart, half random.
+
+    The draw depends on the seed and on which pairs there are, not on the order of the rows nor on
+    how the geodesics came out. Of an odd number the larger half is random; where one kind runs
+    out, the other fills up.
+
+    Parameters
+    ----------
+    geodesics : DataFrame
+        With the columns ``pair`` (unique) and ``kind`` (``"far"`` or ``"random"``).
+    count : int
+        How many pairs, at least one.
+    seed : int
+        Non-negative seed.
+
+    Returns
+    -------
+    ndarray, shape (count,)
+        Values of ``pair``: the far ones first, each kind in increasing order.
+
+    Raises
+    ------
+    DataError
+        If `count` is not positive, or the table has fewer pairs.
+    """
+    if count < 1:
+        raise DataError(f"{count} pairs asked for; at least one is needed")
+    expect_columns("the table of geodesics", geodesics, ("pair", "kind"))
+    far, random = (
+        np.sort(geodesics.loc[geodesics["kind"] == kind, "pair"].to_numpy())
+        for kind in ("far", "random")
+    )
+    if count > len(far) + len(random):
+        raise DataError(
+            f"{count} pairs asked for, the table has {len(far)} far and {len(random)} random ones; "
+            "draw fewer, or compute more geodesics"
+        )
+    of_far = min(max(count // 2, count - len(random)), len(far))
+    generator = np.random.default_rng(seed)
+    drawn = [
+        np.sort(generator.choice(pairs, size=size, replace=False))
+        for pairs, size in ((far, of_far), (random, count - of_far))
+    ]
+    return np.concatenate(drawn)
+
+
+def find_curves(chosen: np.ndarray, pair: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Look up the curves of the chosen pairs.
+
+    Parameters
+    ----------
+    chosen : ndarray, shape (k,)
+        Pairs wanted.
+    pair : ndarray, shape (m,)
+        The pair each curve connects.
+    points : ndarray, shape (m, T, d)
+        All curves.
+
+    Returns
+    -------
+    ndarray, shape (k, T, d)
+        The curves of the chosen pairs, in their order.
+
+    Raises
+    ------
+    DataError
+        If `pair` and `points` differ in length, or a chosen pair has no curve.
+    """
+    expect_shape("points of the curves", points, len(pair), "T", "d")
+    rows = {number: row for row, number in enumerate(np.asarray(pair).tolist())}
+    missing = [number for number in np.asarray(chosen).tolist() if number not in rows]
+    if missing:
+        raise DataError(
+            f"no curve for pair(s) {', '.join(map(str, missing))}; "
+            "the table and the curves must come from the same run"
+        )
+    return np.asarray(points)[[rows[number] for number in np.asarray(chosen).tolist()]]
+
+
+@styled
+def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
+    """Draw a panel per latent space: codes, geodesics, straight lines and metric volume.
+
+    All panels share one logarithmic colour scale, cut off at the first and the last percentile of
+    all volumes. Each panel is a square of equal scales that holds its curves, and its codes but for
+    the outermost 0.5 % at either end of each axis.
+
+    Parameters
+    ----------
+    spaces : sequence of LatentSpace
+        In the order of the panels, at most five a row.
+
+    Returns
+    -------
+    Figure
+        Paper, Figure 2.
+
+    Raises
+    ------
+    DataError
+        If there is no latent space.
+    """
+    if not spaces:
+        raise DataError("no latent space to draw; give at least one")
+    rows = math.ceil(len(spaces) / _COLUMNS)
+    columns = math.ceil(len(spaces) / rows)
+    panel = min(TEXT_WIDTH / columns, _LARGEST_PANEL)
+    figure = Figure(figsize=(TEXT_WIDTH, rows * (panel + 0.12) + 0.8), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.04, hspace=0.02)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(spaces) :]:
+        axes.remove()
+
+    norm = volume_norm([space.volume for space in spaces])
+    for axes, space in zip(grid, spaces, strict=False):
+        draw_background(axes, space, norm)
+        for curve in space.curves:
+            axes.plot(*curve[[0, -1]].T, **LINE_STYLE, zorder=2)
+        for curve in space.curves:
+            axes.plot(*curve.T, **GEODESIC_STYLE, zorder=3)
+        axes.plot(*space.curves[:, [0, -1]].reshape(-1, 2).T, **ENDS_STYLE, zorder=4)
+        axes.set_title(space.title)
+    used = list(grid[: len(spaces)])
+    for axes in used[::columns]:
+        axes.set_ylabel("$z_2$", labelpad=1)
+    for axes in used[-columns:]:
+        axes.set_xlabel("$z_1$", labelpad=1)
+    draw_volume_bar(figure, used, norm, shrink=0.6, aspect=45)
+    figure.legend(
+        handles=[
+            Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes"),
+            Line2D([], [], **GEODESIC_STYLE, label="$W_1$ geodesic"),
+            Line2D([], [], **LINE_STYLE, label="straight line"),
+            Line2D([], [], **ENDS_STYLE, label="endpoints"),
+        ],
+        loc="outside upper center",
+        ncols=4,
+        handletextpad=0.5,
+        columnspacing=1.8,
+        borderpad=0,
+    )
+    return freeze_layout(figure)
+
+
+def volume_norm(volumes: Sequence[np.ndarray]) -> LogNorm:
+    """Return a colour scale from the first to the last percentile of all positive volumes.
+
+    It spans at least a factor of ten, lest a nearly flat space look curved.
+    """
+    values = np.concatenate([np.ravel(volume) for volume in volumes])
+    low, high = np.percentile(values[values > 0], (1, 99))
+    widening = max(1, np.sqrt(10 * low / high))
+    return LogNorm(low / widening, high * widening, clip=True)
+
+
+def draw_background(axes: Axes, space: LatentSpace, norm: LogNorm) -> None:
+    """Draw the metric's volume and the codes, in a square around nearly all codes and the curves.
+
+    The square has a margin, and lies within the grid if that is large enough. Codes further out
+    are cut off.
+    """
+    draw_volume(axes, space.x, space.y, space.volume, norm)
+    draw_codes(axes, space.codes)
+    points = space.curves.reshape(-1, 2)
+    codes = np.quantile(space.codes, (_OUTLIERS, 1 - _OUTLIERS), axis=0)
+    low = np.minimum(codes[0], points.min(axis=0))
+    high = np.maximum(codes[1], points.max(axis=0))
+    margin = (high - low).max() * _MARGIN
+    low, high = low - margin, high + margin
+    half = (high - low).max() / 2
+    # Where a square about the centre stood out of the grid, there would be no background.
+    lowest = np.minimum([space.x[0], space.y[0]], low)
+    highest = np.maximum([space.x[-1], space.y[-1]], high)
+    middle, slack = (lowest + highest) / 2, np.maximum((highest - lowest) / 2 - half, 0)
+    frame_square(axes, np.clip((low + high) / 2, middle - slack, middle + slack), half)
+
+
+def draw_volume(
+    axes: Axes, x: np.ndarray, y: np.ndarray, volume: np.ndarray, norm: LogNorm
+) -> None:
+    """Draw the metric's volume (Y, X) over its grid, in colours."""
+    axes.pcolormesh(
+        x,
+        y,
+        np.maximum(volume, norm.vmin),
+        norm=norm,
+        cmap=volume_colormap(),
+        shading="gouraud",
+        rasterized=True,
+        zorder=0,
+    )
+
+
+def draw_codes(axes: Axes, codes: np.ndarray) -> None:
+    """Draw latent codes (n, 2) as dots."""
+    axes.plot(*codes.T, **CODES_STYLE, markeredgewidth=0, rasterized=True, zorder=1)
+
+
+def frame_square(axes: Axes, centre: np.ndarray, half: float) -> None:
+    """Show a square of the plane, in equal scales, with few round ticks."""
+    axes.set(
+        xlim=(centre[0] - half, centre[0] + half),
+        ylim=(centre[1] - half, centre[1] + half),
+        aspect="equal",
+    )
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+
+
+def draw_volume_bar(
+    figure: Figure,
+    axes: Sequence[Axes],
+    norm: LogNorm,
+    *,
+    shrink: float,
+    aspect: float,
+    location: str = "bottom",
+) -> None:
+    """Draw the colour bar of the metric's volume beside panels, `shrink` times as long as they."""
+    powers = np.floor(np.log10(norm.vmax)) - np.ceil(np.log10(norm.vmin)) + 1
+    bar = figure.colorbar(
+        ScalarMappable(norm, volume_colormap()),
+        ax=axes,
+        location=location,
+        shrink=shrink,
+        aspect=aspect,
+        pad=0.02,
+        extend="both",
+        ticks=LogLocator(subs=(1,) if powers >= 2 else (1, 2, 5)),
+        format=LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)),
+    )
+    bar.minorticks_off()
+    bar.set_label(VOLUME_LABEL)
+    bar.outline.set_linewidth(0.4)

@@ -1,0 +1,153 @@
+"""The one call that most users need: geodesics between pairs of latent points."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latent_transport.checks import holds
+from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.graphs import NeighbourGraph
+from latent_transport.geodesics.paths import Geodesics, select
+from latent_transport.geodesics.solvers.base import Solver
+from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geometries.base import Geometry
+from latent_transport.kernels.dispatch import anticipate
+
+EVALUATIONS = 10  # of a curve's energy that a solve needs at least
+BULGE = 0.5  # of random starts, in distances of the ends
+
+
+def connecting_geodesics(
+    geometry: Geometry,
+    z0: Tensor,
+    z1: Tensor,
+    *,
+    solver: Solver | None = None,
+    controls: int = 8,
+    points: int = 32,
+    start: Literal["line"] | NeighbourGraph = "line",
+    restarts: int = 0,
+    generator: torch.Generator | None = None,
+) -> Geodesics:
+    """Compute the geodesics between pairs of latent points, all at once, on their device.
+
+    Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line, and
+    on request from the shortest path through a graph and from random bends as well. A minimum is
+    local: where the latent space has holes, the start decides on which side of them the curve comes
+    to lie.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Such as ``Wasserstein1(decoder)``; the decoder is on the device of the points.
+    z0, z1 : Tensor, shape (B, d) or (d,)
+        Endpoints; a single one is paired with each of the others.
+    solver : Solver, optional
+        ``GaussNewton()`` by default.
+    controls : int, optional
+        Free control points of each spline (at least 2). More follow sharper turns.
+    points : int, optional
+        Points at which the energy is evaluated (at least 3). More are more faithful to the
+        continuous energy, and cost in proportion.
+    start : "line" or NeighbourGraph, optional
+        With a graph, every pair is solved from the graph's shortest path too, and the shortest of
+        its curves is kept.
+    restarts : int, optional
+        Further starts of each pair: the straight line, bent at random by about half the distance
+        of the ends. Time and memory grow in proportion.
+    generator : torch.Generator, optional
+        Source of the bends, on the CPU. By default they are the same in every call; in either case
+        they are the same for every pair, up to the distance of its ends, so that a curve does not
+        depend on its companions.
+
+    Returns
+    -------
+    Geodesics
+
+    Raises
+    ------
+    ValueError
+        If the endpoints differ in shape, are not finite, or there are none; if the decoder's
+        parameters are not finite or not valid there, or do not depend differentiably on the
+        points; if ``start`` is neither of the two, or ``restarts`` negative.
+    TypeError
+        If the endpoints are no floating-point tensors, or the decoder's distribution is not
+        supported.
+
+    Examples
+    --------
+    >>> import torch
+    >>> import latent_transport as lt
+    >>> def decoder(z):
+    ...     return torch.distributions.Normal(torch.cat((z, z[..., :1] ** 2), -1), 1.0)
+    >>> z0, z1 = torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.5]])
+    >>> paths = lt.connecting_geodesics(lt.Wasserstein1(decoder), z0, z1)
+    >>> paths(torch.linspace(0, 1, 50)).shape
+    torch.Size([1, 50, 2])
+    """
+    z0, z1 = _check_endpoints(z0, z1)
+    if points < 3:
+        raise ValueError(f"points is {points}; a curve's energy needs at least 3")
+    if start != "line" and not isinstance(start, NeighbourGraph):
+        raise ValueError(f'start is {start!r}; expected "line" or a NeighbourGraph')
+    if restarts < 0:
+        raise ValueError(
+            f"restarts is {restarts}; expected the number of further starts, 0 or more"
+        )
+    with torch.no_grad():
+        for name, z in (("z0", z0), ("z1", z1)):
+            _, p = geometry.decode_with_checks(z, name)  # (B, C, D)
+    straight = CubicSpline.straight(z0, z1, controls)
+    starts = [straight.controls]  # (B, P, d) each
+    if start != "line":
+        starts.append(CubicSpline.through(start.shortest_paths(z0, z1), controls).controls)
+    starts += _bend(straight, restarts, generator)
+    count = len(starts)
+    every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
+    t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
+    with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.shape[-1]):
+        curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
+    origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
+    paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
+    if count == 1:
+        return paths
+    rows = torch.arange(len(z0), device=z0.device)
+    length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
+    return select(paths, rows + len(z0) * length.view(count, -1).argmin(0))
+
+
+def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) -> list[Tensor]:
+    """Control points of straight lines, bent along their two lowest modes: ``count`` (B, P, d)."""
+    controls = straight.controls  # (B, P, d)
+    free, dims = controls.shape[1:]
+    generator = generator or torch.Generator().manual_seed(0)
+    amplitudes = torch.randn(count, 2, dims, generator=generator)  # on the CPU: for all devices
+    amplitudes = amplitudes.to(controls) * (BULGE / dims**0.5)  # (count, 2, d)
+    places = torch.linspace(0, math.pi, free + 2).to(controls)[1:-1]  # (P,)
+    modes = torch.stack((places.sin(), (2 * places).sin()), -1)  # (P, 2)
+    chords = (straight.end - straight.start).norm(dim=-1)[:, None, None]  # (B, 1, 1)
+    return [controls + chords * (modes @ amplitude) for amplitude in amplitudes]
+
+
+def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
+    for name, z in (("z0", z0), ("z1", z1)):
+        if not isinstance(z, Tensor) or not z.is_floating_point():
+            found = z.dtype if isinstance(z, Tensor) else type(z).__name__
+            raise TypeError(f"{name} is a {found}; expected a floating-point tensor (B, d)")
+        if z.ndim not in (1, 2) or z.numel() == 0:
+            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
+        if not holds(torch.isfinite(z)):
+            raise ValueError(f"{name} has entries that are not finite; remove those pairs")
+    if z0.dtype != z1.dtype or z0.device != z1.device:
+        raise TypeError(
+            f"z0 is {z0.dtype} on {z0.device}, z1 {z1.dtype} on {z1.device}; expected the same"
+        )
+    z0, z1 = torch.atleast_2d(z0.detach()), torch.atleast_2d(z1.detach())
+    if z0.shape[1] != z1.shape[1] or (z0.shape[0] != z1.shape[0] and 1 not in (len(z0), len(z1))):
+        raise ValueError(
+            f"z0 has shape {tuple(z0.shape)} and z1 {tuple(z1.shape)}; expected the same (B, d)"
+        )
+    z0, z1 = torch.broadcast_tensors(z0, z1)
+    return z0, z1

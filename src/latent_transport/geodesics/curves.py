@@ -1,0 +1,113 @@
+"""Cubic splines with fixed ends: the curves that geodesics are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy.interpolate import BSpline
+from torch import Tensor
+
+DEGREE = 3
+
+Curve = Callable[[Tensor], Tensor]
+"""Parameters (T,) to points (B, T, d) on B curves."""
+
+
+@lru_cache
+def _knots(controls: int) -> np.ndarray:
+    """Clamped uniform knots on [0, 1] for that many control points."""
+    inner = np.linspace(0, 1, controls - DEGREE + 1)
+    return np.concatenate((np.zeros(DEGREE), inner, np.ones(DEGREE)))
+
+
+@lru_cache
+def _greville(controls: int) -> np.ndarray:
+    """Greville abscissae: the control points at which a spline reproduces a straight line."""
+    knots = _knots(controls)
+    return np.array([knots[i + 1 : i + 1 + DEGREE].mean() for i in range(controls)])
+
+
+@dataclass(frozen=True)
+class CubicSpline:
+    r"""A batch of C2 cubic B-splines on [0, 1] with fixed ends.
+
+    .. math:: \gamma(t) = \sum_{p=0}^{P+1} N_p(t) \, c_p, \qquad c_0 = z_0, \; c_{P+1} = z_1,
+
+    with the clamped uniform cubic B-spline basis N. The curve is linear in its P free control
+    points, twice continuously differentiable, and meets its ends exactly.
+
+    Attributes
+    ----------
+    start, end : Tensor, shape (B, d)
+        Fixed ends.
+    controls : Tensor, shape (B, P, d)
+        Free control points, P >= 2.
+    """
+
+    start: Tensor
+    end: Tensor
+    controls: Tensor
+
+    @classmethod
+    def straight(cls, start: Tensor, end: Tensor, free: int) -> "CubicSpline":
+        """Return straight lines of constant speed with ``free`` (>= 2) control points each."""
+        if free < DEGREE - 1:
+            raise ValueError(
+                f"a cubic spline has at least {DEGREE - 1} free control points; found {free}"
+            )
+        at = torch.as_tensor(_greville(free + 2)[1:-1], dtype=start.dtype, device=start.device)
+        return cls(start, end, torch.lerp(start[:, None], end[:, None], at[:, None]))
+
+    @classmethod
+    def through(cls, points: Tensor, free: int, t: Tensor | None = None) -> "CubicSpline":
+        """Fit splines to polylines by least squares; the ends are met exactly.
+
+        Parameters
+        ----------
+        points : Tensor, shape (B, T, d)
+            Points on the curves, T >= 2.
+        free : int
+            Free control points of each spline.
+        t : Tensor, shape (T,), optional
+            Their parameters, rising from 0 to 1; equally spaced by default.
+        """
+        if t is None:
+            t = torch.linspace(0, 1, points.shape[1], dtype=points.dtype, device=points.device)
+        line = cls.straight(points[:, 0], points[:, -1], free)
+        basis = line.basis(t)  # (T, P)
+        offset = points - line(t)  # (B, T, d)
+        # A light ridge keeps the fit determined where the polyline has fewer points than controls.
+        gram = basis.T @ basis  # (P, P)
+        ridge = 1e-6 * gram.diagonal().mean() * torch.eye(free, dtype=t.dtype, device=t.device)
+        shift = torch.linalg.solve(gram + ridge, basis.T @ offset)  # (B, P, d)
+        return cls(line.start, line.end, line.controls + shift)
+
+    def basis(self, t: Tensor) -> Tensor:
+        """Values of the free control points' basis functions at ``t`` (T,): shape (T, P)."""
+        return self._design(t)[:, 1:-1]
+
+    def _design(self, t: Tensor) -> Tensor:
+        controls = self.controls.shape[1] + 2
+        at = t.detach().to("cpu", torch.float64).numpy()
+        matrix = BSpline.design_matrix(at.clip(0, 1), _knots(controls), DEGREE).toarray()
+        return torch.as_tensor(matrix, dtype=self.controls.dtype, device=self.controls.device)
+
+    def __call__(self, t: Tensor) -> Tensor:
+        """Points on the curves at parameters ``t`` (T,) in [0, 1]: shape (B, T, d)."""
+        every = torch.cat((self.start[:, None], self.controls, self.end[:, None]), 1)
+        return self._design(t) @ every  # (B, T, d)
+
+    def derivative(self, t: Tensor, order: int = 1) -> Tensor:
+        """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
+        controls = self.controls.shape[1] + 2
+        at = t.detach().to("cpu", torch.float64).numpy()
+        basis = BSpline(_knots(controls), np.eye(controls), DEGREE)(at, nu=order)
+        design = torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
+        every = torch.cat((self.start[:, None], self.controls, self.end[:, None]), 1)
+        return design @ every  # (B, T, d)
+
+    def reversed(self) -> "CubicSpline":
+        """Return the same curves run backwards."""
+        return CubicSpline(self.end, self.start, self.controls.flip(1))

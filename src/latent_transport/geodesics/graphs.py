@@ -1,0 +1,214 @@
+"""Neighbour graphs of latent codes, whose shortest paths are curves to start from."""
+
+import warnings
+
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from latent_transport.checks import check_alike, check_finite, check_points
+from latent_transport.geometries.base import Geometry
+
+EDGES_AT_ONCE = 1024  # whose decoded points are held in memory together
+
+
+class NeighbourGraph:
+    r"""Graph of latent codes, each joined to its nearest ones by straight lines.
+
+    An edge is as long as the geometry says: the length of the straight latent segment, measured
+    in pieces. The shortest path through the graph keeps to where the codes are, so that a
+    geodesic started from it can lie on the other side of a hole than the straight line does
+    (Tenenbaum et al. 2000, *A global geometric framework for nonlinear dimensionality reduction*).
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the edges.
+    codes : Tensor, shape (n, d)
+        Latent codes, such as the encodings of the training data, n >= 2; on the device of the
+        geometry's decoder. A thousand of them are plenty in two dimensions.
+    neighbours : int, optional
+        Nearest codes, in the latent space's Euclidean distance, that each code is joined to.
+    pieces : int, optional
+        Pieces in which an edge is measured.
+
+    Raises
+    ------
+    TypeError
+        If the geometry is none, or the codes are no floating-point tensor.
+    ValueError
+        If the codes are no (n, d), fewer than two, or not finite; if a setting is not positive; or
+        if the decoder's parameters are not finite along an edge.
+    """
+
+    def __init__(
+        self, geometry: Geometry, codes: Tensor, *, neighbours: int = 8, pieces: int = 4
+    ) -> None:
+        if not isinstance(geometry, Geometry):
+            raise TypeError(
+                f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
+                "Wasserstein1(decoder)"
+            )
+        _check(codes, neighbours, pieces)
+        self.geometry = geometry
+        self.codes = codes.detach()
+        self.neighbours = min(neighbours, len(codes) - 1)
+        self.pieces = pieces
+        self._tree = KDTree(_to_numpy(self.codes))
+        pairs = self._join(self.codes, self.neighbours + 1)  # the nearest one is the code itself
+        pairs = np.unique(np.sort(pairs, 1), axis=0)  # (E, 2)
+        self._edges = pairs[pairs[:, 0] != pairs[:, 1]]
+        self._lengths = self._measure(*(self.codes[column] for column in self._edges.T))  # (E,)
+
+    def shortest_paths(self, z0: Tensor, z1: Tensor, points: int = 64) -> Tensor:
+        """Shortest paths through the graph between pairs of points, joined to their nearest codes.
+
+        Pairs that the graph does not connect get the straight line, said by a warning.
+
+        Parameters
+        ----------
+        z0, z1 : Tensor, shape (B, d)
+            Ends.
+        points : int, optional
+            Points on each path, at equal lengths in the geometry.
+
+        Returns
+        -------
+        Tensor, shape (B, points, d)
+
+        Raises
+        ------
+        TypeError
+            If the ends are no floating-point tensors of the codes' dtype and device.
+        ValueError
+            If the ends are no (B, d) of equal shapes and with finite entries, or they and the
+            codes differ in dimension; if there are fewer than two points; or if the decoder's
+            parameters are not finite on the way to the nearest codes.
+        """
+        self._check_ends(z0, z1)
+        if points < 2:
+            raise ValueError(f"points is {points}; a path has at least its 2 ends")
+        t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)  # (T,)
+        paths = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (B, T, d)
+        distance, previous = self._search(z0, z1)  # (B, n + 2B) each
+        count = len(self.codes)
+        starts = count + np.arange(len(z0))  # (B,)
+        ends = starts + len(z0)  # (B,)
+        rows = np.flatnonzero(np.isfinite(distance[starts - count, ends]))  # (R,)
+        if len(rows) < len(z0):
+            warnings.warn(
+                f"{len(z0) - len(rows)} of {len(z0)} pairs of endpoints lie in unconnected parts "
+                f"of the neighbour graph and start from the straight line; to connect them, build "
+                f"the graph with more than {self.neighbours} neighbours",
+                stacklevel=2,
+            )
+        if len(rows) == 0:
+            return paths
+        visited = _trace(previous[rows], starts[rows], ends[rows])  # (R, L)
+        lengths = distance[rows[:, None], visited]  # (R, L)
+        corners = torch.cat((self.codes, z0, z1))[torch.as_tensor(visited, device=z0.device)]
+        lengths = torch.as_tensor(lengths, dtype=z0.dtype, device=z0.device)
+        paths[torch.as_tensor(rows, device=z0.device)] = _resample(corners, lengths, t)
+        paths[:, 0], paths[:, -1] = z0, z1
+        return paths
+
+    def _check_ends(self, z0: Tensor, z1: Tensor) -> None:
+        for name, z in (("z0", z0), ("z1", z1)):
+            check_points(name, z)
+            if z.ndim != 2 or len(z) == 0:
+                raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d), B > 0")
+            if z.shape[1] != self.codes.shape[1]:
+                raise ValueError(
+                    f"the endpoints have {z.shape[1]} dimensions, the graph's codes "
+                    f"{self.codes.shape[1]}; give a graph of codes of the same latent space"
+                )
+            check_alike(name, z[0], "the graph's first code", self.codes[0])
+            check_finite(name, z)
+        if len(z0) != len(z1):
+            raise ValueError(f"z0 has {len(z0)} points, z1 {len(z1)}; expected as many")
+
+    def _join(self, points: Tensor, count: int) -> np.ndarray:
+        """Pairs (point, code), (P count, 2), of points and their nearest codes."""
+        _, nearest = self._tree.query(_to_numpy(points), count)  # (P, count)
+        nearest = nearest.reshape(len(points), count)
+        return np.stack((np.repeat(np.arange(len(points)), count), nearest.ravel()), 1)
+
+    def _measure(self, first: Tensor, second: Tensor) -> np.ndarray:
+        """Lengths (E,) of the straight segments between points (E, d)."""
+        t = torch.linspace(0, 1, self.pieces + 1, dtype=first.dtype, device=first.device)[:, None]
+        with torch.no_grad():
+            lengths = [
+                self.geometry.curve_length(torch.lerp(a[:, None], b[:, None], t))
+                for a, b in zip(
+                    first.split(EDGES_AT_ONCE), second.split(EDGES_AT_ONCE), strict=True
+                )
+            ]
+        found = _to_numpy(torch.cat(lengths))  # (E,)
+        broken = ~np.isfinite(found)
+        if broken.any():
+            raise ValueError(
+                f"{broken.sum()} of {len(found)} edges of the neighbour graph have no finite "
+                "length: the decoder's parameters are not finite there; leave out the codes around"
+            )
+        return found
+
+    def _search(self, z0: Tensor, z1: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Distances from each start to all nodes, and each node's predecessor: (B, n + 2B).
+
+        Nodes are the codes, the starts and the ends. Roads lead out of the starts and into the
+        ends only, so that no pair's path runs through another pair's ends.
+        """
+        count = len(self.codes)
+        tails, heads, lengths = list(self._edges.T), list(self._edges.T[::-1]), [self._lengths] * 2
+        for number, z in enumerate((z0, z1)):
+            point, code = self._join(z, self.neighbours).T  # (B neighbours,) each
+            lengths.append(self._measure(z[point], self.codes[code]))
+            point = point + count + number * len(z)
+            tails.append(code if number else point)
+            heads.append(point if number else code)
+        size = count + 2 * len(z0)
+        roads = (np.concatenate(tails), np.concatenate(heads))
+        graph = csr_array((np.concatenate(lengths), roads), shape=(size, size))
+        starts = count + np.arange(len(z0))
+        return dijkstra(graph, indices=starts, return_predecessors=True)
+
+
+def _check(codes: Tensor, neighbours: int, pieces: int) -> None:
+    if not isinstance(codes, Tensor) or not codes.is_floating_point():
+        found = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
+        raise TypeError(f"codes are a {found}; expected a floating-point tensor (n, d)")
+    if codes.ndim != 2 or len(codes) < 2:
+        raise ValueError(f"codes have shape {tuple(codes.shape)}; expected (n, d), n >= 2")
+    if not torch.isfinite(codes).all():
+        raise ValueError("codes have entries that are not finite; remove those rows")
+    for name, value in (("neighbours", neighbours), ("pieces", pieces)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; expected at least 1")
+
+
+def _to_numpy(x: Tensor) -> np.ndarray:
+    return x.to("cpu", torch.float64).numpy()
+
+
+def _trace(previous: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Nodes (R, L) on the paths, from predecessors (R, nodes); short ones wait at their start."""
+    rows, node = np.arange(len(starts)), ends
+    visited = [node]
+    while (node != starts).any():
+        node = np.where(node == starts, node, previous[rows, node])  # (R,)
+        visited.append(node)
+    return np.stack(visited[::-1], 1)
+
+
+def _resample(corners: Tensor, lengths: Tensor, t: Tensor) -> Tensor:
+    """Points (R, T, d) at fractions t of polylines (R, L, d) with lengths (R, L) up to there."""
+    wanted = t * lengths[:, -1:]  # (R, T)
+    after = torch.searchsorted(lengths, wanted, right=True).clamp(1, lengths.shape[1] - 1)
+    low, high = lengths.gather(1, after - 1), lengths.gather(1, after)  # (R, T) each
+    gap = high - low
+    weight = torch.where(gap > 0, (wanted - low) / gap, 0)[..., None]  # (R, T, 1)
+    index = after[..., None].expand(-1, -1, corners.shape[2])  # (R, T, d)
+    return torch.lerp(corners.gather(1, index - 1), corners.gather(1, index), weight)

@@ -1,0 +1,85 @@
+"""Geodesics between pairs of latent points, as a solver found them."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline, Curve
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
+
+
+@dataclass(frozen=True)
+class Geodesics:
+    """Geodesics between B pairs of latent points.
+
+    Calling the object with parameters ``t`` (T,) in [0, 1] gives points (B, T, d) on the curves.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        The geometry in which the curves are shortest.
+    start, end : Tensor, shape (B, d)
+        Endpoints.
+    curve : callable
+        The curves: (T,) to (B, T, d).
+    report : Report
+        What the solver did.
+    origin : Tensor of int64, shape (B,)
+        Number of the start that the curve comes from: 0 for the straight line, 1 for the graph's
+        shortest path if there is a graph, the random ones behind.
+    """
+
+    geometry: Geometry
+    start: Tensor
+    end: Tensor
+    curve: Curve
+    report: Report
+    origin: Tensor
+
+    def __call__(self, t: Tensor) -> Tensor:
+        """Points on the curves at parameters ``t`` (T,): shape (B, T, d)."""
+        return self.curve(t)
+
+    @property
+    def converged(self) -> Tensor:
+        """Whether the solver's criterion was met, by a curve of finite length: (B,)."""
+        return self.report.converged & torch.isfinite(self.length)
+
+    @property
+    def length(self) -> Tensor:
+        """Lengths (Roy & Hauberg 2022, Eq. 7) on 256 segments, (B,), in units of the data.
+
+        They are nan for curves that pass where the decoder's parameters are not finite.
+        """
+        return self._measures[0]
+
+    @property
+    def energy(self) -> Tensor:
+        """Energies on 256 segments, (B,), in squared units of the data."""
+        return self._measures[1]
+
+    @cached_property
+    def _measures(self) -> tuple[Tensor, Tensor]:
+        like = {"dtype": self.start.dtype, "device": self.start.device}
+        return measure_curves(self.geometry, self(torch.linspace(0, 1, FINE_SEGMENTS + 1, **like)))
+
+
+def select(paths: Geodesics, rows: Tensor) -> Geodesics:
+    """Return the geodesics with the given numbers."""
+    each = {k: v[..., rows] for k, v in vars(paths.report).items() if isinstance(v, Tensor)}
+    report = replace(paths.report, **each)
+    whole = paths.curve
+    if isinstance(whole, CubicSpline):
+        curve = CubicSpline(whole.start[rows], whole.end[rows], whole.controls[rows])
+    else:
+
+        def curve(t: Tensor) -> Tensor:
+            return whole(t)[rows]
+
+    return Geodesics(
+        paths.geometry, paths.start[rows], paths.end[rows], curve, report, paths.origin[rows]
+    )

@@ -1,0 +1,104 @@
+"""How geodesics are solved, as one object that is parsed once and handed on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
+
+from torch import Tensor
+
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.paths import Geodesics
+from latent_transport.geodesics.solvers.base import Solver
+from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geometries.base import Geometry
+from latent_transport.storage import DataError
+
+STEPS_FOR_ONE = 10  # of L-BFGS, for one of Gauss-Newton
+
+
+@dataclass(frozen=True)
+class SolverSettings:
+    """How geodesics are solved: the config's section ``geodesics``, less what is not the solver's.
+
+    Attributes
+    ----------
+    solver : {"gauss-newton", "stochman"}
+        Ours, or as published.
+    controls : int
+        Free control points of each spline.
+    points : int
+        Points at which the minimised energy is evaluated.
+    max_iterations : int
+        Largest number of steps; ten times as many where L-BFGS solves.
+    tolerance : float
+        Relative decrease of energy below which a curve has converged.
+    """
+
+    solver: Literal["gauss-newton", "stochman"] = "gauss-newton"
+    controls: int = 8
+    points: int = 32
+    max_iterations: int = 100
+    tolerance: float = 1e-4
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read settings from a JSON object; what it leaves out keeps its default.
+
+        Raises
+        ------
+        DataError
+            If the text is no JSON object, or has a key that is no setting.
+        """
+        try:
+            given = json.loads(text)
+        except ValueError as error:
+            raise DataError(f"solver settings {text!r} are no JSON: {error}") from error
+        names = [field.name for field in fields(cls)]
+        if not isinstance(given, Mapping) or not set(given) <= set(names):
+            raise DataError(
+                f"solver settings are {text}; expected an object with keys among {', '.join(names)}"
+            )
+        return cls(**given)
+
+    def override(self, **changes: Any) -> Self:
+        """Return the settings with some of them changed."""
+        return replace(self, **changes)
+
+    def make(self, geometry: Geometry, *, progress: str | None = None) -> Solver:
+        """Return the solver that suits a geometry.
+
+        Gauss-Newton, but where there is a weight: the curvature of the weight, which Gauss-Newton
+        leaves out, is all that there is along latent dimensions which the decoder ignores, and
+        L-BFGS reaches lower energies. It may take ten times as many steps, for each costs less and
+        tells less.
+
+        Raises
+        ------
+        DataError
+            If there is no solver of that name.
+        """
+        if self.solver == "stochman":
+            from latent_transport.geodesics.stochman import StochMan  # needs an extra
+
+            return StochMan(max_iterations=self.max_iterations)
+        if self.solver != "gauss-newton":
+            raise DataError(f"solver is {self.solver!r}; expected 'gauss-newton' or 'stochman'")
+        options = {"tolerance": self.tolerance, "progress": progress}
+        if geometry.weighted:
+            return LBFGS(max_iterations=STEPS_FOR_ONE * self.max_iterations, **options)
+        return GaussNewton(max_iterations=self.max_iterations, **options)
+
+    def connect(
+        self,
+        geometry: Geometry,
+        z0: Tensor,
+        z1: Tensor,
+        *,
+        progress: str | None = None,
+        **options: Any,
+    ) -> Geodesics:
+        """Compute geodesics with these settings; see :func:`connecting_geodesics`."""
+        solver = self.make(geometry, progress=progress)
+        spline = {"controls": self.controls, "points": self.points}
+        return connecting_geodesics(geometry, z0, z1, solver=solver, **spline, **options)

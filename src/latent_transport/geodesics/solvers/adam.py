@@ -1,0 +1,75 @@
+"""Adam, the optimiser of the published way, on our splines."""
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.objective import energy_objective
+from latent_transport.geometries.base import Geometry
+
+
+class Adam:
+    """Adam on the control points of all curves at once (Kingma & Ba 2015).
+
+    Each curve moves by its own gradient alone, and keeps the best control points that it has seen.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Largest number of steps.
+    learning_rate : float
+        Step length, in latent units.
+    tolerance : float
+        A curve has converged when ten steps lower its best energy by less than this fraction.
+    """
+
+    window = 10
+
+    def __init__(
+        self,
+        *,
+        max_iterations: int = 500,
+        learning_rate: float = 0.02,
+        tolerance: float = 1e-4,
+    ) -> None:
+        self.max_iterations = max_iterations
+        self.learning_rate = learning_rate
+        self.tolerance = tolerance
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[CubicSpline, Report]:
+        """Minimise the energy of the polygons ``spline(t)``; see :class:`GaussNewton`."""
+        begin = time.perf_counter()
+        evaluate = energy_objective(geometry, spline, t)
+        everything = torch.arange(len(spline.start), device=t.device)
+        controls = spline.controls.clone().requires_grad_()  # (B, P, d)
+        optimizer = torch.optim.Adam([controls], lr=self.learning_rate)
+        best, best_controls = None, controls.detach().clone()
+        history = []
+        for iteration in range(self.max_iterations + 1):
+            energy, controls.grad = evaluate(everything, controls)  # (B,), (B, P, d)
+            better = torch.ones_like(energy, dtype=torch.bool) if best is None else energy < best
+            best = energy if best is None else torch.minimum(best, energy)
+            best_controls[better] = controls.detach()[better]
+            history.append(best)
+            if iteration >= self.window:
+                converged = history[-1 - self.window] - best <= self.tolerance * best  # (B,)
+                if converged.all():
+                    break
+            else:
+                converged = torch.zeros_like(better)
+            optimizer.step()
+        report = Report(
+            converged,
+            torch.full_like(everything, len(history) - 1),
+            best,
+            evaluate(everything, best_controls)[1].flatten(1).norm(dim=1),
+            torch.stack(history),
+            time.perf_counter() - begin,
+        )
+        return replace(spline, controls=best_controls), report

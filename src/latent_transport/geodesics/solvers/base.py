@@ -1,0 +1,67 @@
+"""What a solver is, and what it reports about each curve.
+
+A solver is an object, configured when it is made, with one method,
+``minimize(geometry, spline, t) -> (curve, Report)``.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline, Curve
+from latent_transport.geometries.base import Geometry
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a solver did, curve by curve.
+
+    Attributes
+    ----------
+    converged : Tensor of bool, shape (B,)
+        Whether the relative decrease of energy fell below the tolerance.
+    iterations : Tensor of int64, shape (B,)
+        Steps tried.
+    energy : Tensor, shape (B,)
+        Energy reached, on the solver's own discretisation.
+    gradient_norm : Tensor, shape (B,)
+        Euclidean norm of the energy's gradient in the control points.
+    energy_history : Tensor, shape (iterations + 1, B)
+        Energy after each step, from the start on; constant once a curve has stopped.
+    seconds : float
+        Wall time of the whole batch.
+    """
+
+    converged: Tensor
+    iterations: Tensor
+    energy: Tensor
+    gradient_norm: Tensor
+    energy_history: Tensor
+    seconds: float
+
+    @classmethod
+    def join(cls, reports: list["Report"]) -> "Report":
+        """Concatenate the reports of several batches."""
+        longest = max(len(report.energy_history) for report in reports)
+        histories = [
+            torch.cat((h, h[-1:].expand(longest - len(h), -1)))
+            for h in (report.energy_history for report in reports)
+        ]
+        return cls(
+            torch.cat([report.converged for report in reports]),
+            torch.cat([report.iterations for report in reports]),
+            torch.cat([report.energy for report in reports]),
+            torch.cat([report.gradient_norm for report in reports]),
+            torch.cat(histories, 1),
+            sum(report.seconds for report in reports),
+        )
+
+
+class Solver(Protocol):
+    """Anything that shortens curves: see :mod:`latent_transport.solvers`."""
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[Curve, Report]: ...

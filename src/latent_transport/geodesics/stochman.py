@@ -1,0 +1,115 @@
+"""The published way: StochMan's splines and its energy minimisation, on our geometries."""
+
+import time
+
+import torch
+from stochman.curves import CubicSpline as StochManSpline
+from stochman.geodesic import geodesic_minimizing_energy
+from stochman.manifold import Manifold
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline, Curve
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geometries.base import Geometry
+
+
+class StochManManifold(Manifold):
+    """A geometry as a :class:`stochman.manifold.Manifold`.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The geometry of the latent space.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        self.geometry = geometry
+
+    def curve_energy(self, curve: Tensor, reduction: str | None = "sum") -> Tensor:
+        r"""Sum of squared segment lengths, :math:`\sum_n d^2(\gamma_n, \gamma_{n+1})`.
+
+        StochMan's convention: unlike :meth:`Geometry.curve_energy`, without the factor N - 1.
+
+        Parameters
+        ----------
+        curve : Tensor, shape (N, d) or (B, N, d)
+            Successive points.
+        reduction : {"sum", "mean", "none", None}
+            Over the batch.
+        """
+        points = curve if curve.ndim == 3 else curve[None]  # (B, N, d)
+        energy = self.geometry.curve_energy(points) / (points.shape[1] - 1)  # (B,)
+        if reduction in (None, "none"):
+            return energy
+        return energy.mean() if reduction == "mean" else energy.sum()
+
+    def curve_length(self, curve: Tensor) -> Tensor:
+        """Length of curves (N, d) or (B, N, d): (B,) (Roy & Hauberg 2022, Eq. 7)."""
+        return self.geometry.curve_length(curve if curve.ndim == 3 else curve[None])
+
+    def metric(self, points: Tensor) -> Tensor:
+        """Metric tensor at ``points`` (N, d): (N, d, d).
+
+        For the pulled-back W1, whose tensor depends on the direction, the one along the diagonal
+        (1, ..., 1) of the latent space.
+        """
+        return self.geometry.tensor(points, torch.ones_like(points))
+
+
+class StochMan:
+    """Solver that minimises the energy as published: StochMan's spline, Adam with rate 0.1.
+
+    Each step moves every curve by its own gradient, so that a batch gives what one pair at a time
+    would. StochMan's cubic spline is only once continuously differentiable.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Adam's steps (StochMan's default: 150).
+    nodes : int
+        Nodes of the spline, ends included (StochMan's default: 5).
+    """
+
+    threshold = 1e-4  # StochMan's criterion for convergence, on the largest gradient entry
+
+    def __init__(self, *, max_iterations: int = 150, nodes: int = 5) -> None:
+        self.max_iterations = max_iterations
+        self.nodes = nodes
+
+    def minimize(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> tuple[Curve, Report]:
+        """Minimise from the straight line between the ends of ``spline``, at ``len(t)`` points."""
+        begin = time.perf_counter()
+        manifold = _Recorder(geometry)
+        curve = StochManSpline(spline.start, spline.end, num_nodes=self.nodes).to(t.device)
+        geodesic_minimizing_energy(curve, manifold, max_iter=self.max_iterations, eval_grid=len(t))
+        gradient = curve.params.grad  # (B, parameters, d)
+        curve.requires_grad_(False)
+        history = (len(t) - 1) * torch.stack(manifold.energies)  # (iterations, B)
+        report = Report(
+            gradient.abs().amax((1, 2)) < self.threshold,
+            torch.full_like(gradient[:, 0, 0], len(history), dtype=torch.int64),
+            history[-1],
+            gradient.flatten(1).norm(dim=1),
+            history,
+            time.perf_counter() - begin,
+        )
+        shape = spline.start.shape
+
+        def evaluate(at: Tensor) -> Tensor:
+            return curve(at).view(shape[0], -1, shape[1])  # (B, T, d)
+
+        return evaluate, report
+
+
+class _Recorder(StochManManifold):
+    """Keeps each curve's energy at each step."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__(geometry)
+        self.energies: list[Tensor] = []
+
+    def curve_energy(self, curve: Tensor, reduction: str | None = "sum") -> Tensor:
+        energy = super().curve_energy(curve, None)  # (B,)
+        self.energies.append(energy.detach())
+        return energy.sum()

@@ -1,0 +1,17 @@
+from .catalogue import GEOMETRIES as GEOMETRIES
+from .densities import AggregatePosterior as AggregatePosterior
+from .loading import load_geometry as load_geometry
+from .uncertainty import EnsembleDecoder as EnsembleDecoder
+from .uncertainty import UncertainDecoder as UncertainDecoder
+from .uncertainty import fit_uncertainty as fit_uncertainty
+from .uncertainty import load_ensemble as load_ensemble
+from .uncertainty import load_uncertainty as load_uncertainty
+from .uncertainty import save_ensemble as save_ensemble
+from .uncertainty import save_uncertainty as save_uncertainty
+from .uncertainty import train_ensemble as train_ensemble
+from .vae import VAE as VAE
+from .vae import Architecture as Architecture
+from .vae import Decoder as Decoder
+from .vae import Encoder as Encoder
+from .vae import load_vae as load_vae
+from .vae import save_vae as save_vae

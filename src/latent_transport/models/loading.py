@@ -1,0 +1,116 @@
+"""Geometries made from the files of a trained model."""
+
+from pathlib import Path
+
+import torch
+
+from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.conformal import Conformal, LatentEuclidean
+from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.catalogue import GEOMETRIES, Recipe
+from latent_transport.models.densities import AggregatePosterior
+from latent_transport.models.uncertainty import load_ensemble, load_uncertainty
+from latent_transport.models.vae import load_vae
+from latent_transport.storage import DataError, load_arrays
+
+TRAIN, VALIDATION = 0, 1
+SEED = 0  # of the codes that stand for all in the density
+
+METRICS = {
+    metric.__name__: metric
+    for metric in (Wasserstein1, Wasserstein2, FisherRao, Euclidean, LatentEuclidean)
+}
+
+
+def load_geometry(
+    name: str,
+    *,
+    vae: str | Path | None = None,
+    codes: str | Path | None = None,
+    uncertainty: str | Path | None = None,
+    ensemble: str | Path | None = None,
+    strength: float | None = None,
+    device: torch.device | str = "cpu",
+) -> Geometry:
+    """Build one of :data:`GEOMETRIES` from the files of a model.
+
+    Files that the geometry does not need (see :attr:`Recipe.needs`) are not opened. The density is
+    that of :class:`latent_transport.models.densities.AggregatePosterior` on 2,000 codes of training
+    images; the weight is 1 at the mean log density of the codes of validation images.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`GEOMETRIES`.
+    vae, codes, uncertainty, ensemble : path, optional
+        ``vae.safetensors``, ``codes.safetensors``, ``uncertainty.safetensors`` and
+        ``ensemble.safetensors`` of the model.
+    strength : float, optional
+        Exponent of the conformal weight.
+    device : torch.device or str, optional
+        Where the decoder is to be.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, an argument that the geometry needs is not given, or a file is
+        missing or does not fit.
+    """
+    if name not in GEOMETRIES:
+        raise DataError(f"no geometry is called {name!r}; expected one of {', '.join(GEOMETRIES)}")
+    recipe = GEOMETRIES[name]
+    given = {
+        "vae": vae,
+        "codes": codes,
+        "uncertainty": uncertainty,
+        "ensemble": ensemble,
+        "strength": strength,
+    }
+    for need in recipe.needs:
+        if given[need] is None:
+            raise DataError(
+                f"the geometry {name} needs {need}, which is not given; it needs "
+                f"{', '.join(recipe.needs)}"
+            )
+
+    metric = METRICS[recipe.metric]
+    if recipe.decoder == "latent":
+        geometry = metric()
+    else:
+        geometry = metric(_load_decoder(recipe, given, device))
+    return _weigh(geometry, codes, strength, device) if recipe.weighted else geometry
+
+
+def _load_decoder(
+    recipe: Recipe, given: dict[str, Path], device: torch.device | str
+) -> torch.nn.Module:
+
+    if recipe.decoder == "ensemble":
+        return load_ensemble(given["ensemble"], device)
+    decoder = load_vae(given["vae"], device).decoder
+    if recipe.decoder == "uncertain":
+        return load_uncertainty(given["uncertainty"], decoder)
+    return decoder
+
+
+def _weigh(
+    geometry: Geometry, codes: str | Path, strength: float, device: torch.device | str
+) -> Geometry:
+
+    arrays = load_arrays(codes, "mean", "scale", "split")
+    mean, scale = (torch.from_numpy(arrays[key]).to(device) for key in ("mean", "scale"))  # (n, d)
+    train, validation = (
+        torch.from_numpy(arrays["split"] == split).to(device) for split in (TRAIN, VALIDATION)
+    )
+    if train.sum() < 2 or not validation.any():
+        raise DataError(
+            f"{codes} has codes of {int(train.sum())} training and {int(validation.sum())} "
+            "validation images; a density needs at least 2 and 1"
+        )
+    density = AggregatePosterior(
+        mean[train], scale[train], generator=torch.Generator().manual_seed(SEED)
+    )
+    # Held-out codes, since each training code lies on a peak of its own.
+    reference = density(mean[validation]).mean()
+    return Conformal(geometry, density, strength, reference=reference)

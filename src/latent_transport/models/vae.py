@@ -1,0 +1,237 @@
+"""Variational autoencoder with a discretised-logistic-mixture decoder."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal
+
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.kernels.constants import LEVELS
+from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
+
+HALF_RANGE = (LEVELS - 1) / 2
+LARGEST = 2**18  # of an architecture's sizes, so that no product of three overflows
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Shape of a :class:`VAE`; everything needed to rebuild one before loading its weights.
+
+    Attributes
+    ----------
+    latent_dim : int
+        Dimension d of the latent space.
+    data_dim : int
+        Number D of pixels.
+    hidden : tuple of int
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    components : int
+        Components K of the decoder's discretised logistic mixture.
+    min_scale : float
+        Lower bound of the decoder's scales, in grey levels. It keeps the decoder's distributions
+        away from Diracs, where W1 is constant outside the range of the levels.
+    input_dropout : float
+        Share of the pixels hidden from the encoder at each training step, which keeps it from
+        fitting the training images better than held-out ones.
+
+    Raises
+    ------
+    ValueError
+        If a size is not a positive integer, or another value is out of its range.
+    """
+
+    latent_dim: int
+    data_dim: int = 784
+    hidden: tuple[int, ...] = (256, 256)
+    components: int = 1
+    min_scale: float = 0.25
+    input_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        sizes = {name: getattr(self, name) for name in ("latent_dim", "data_dim", "components")}
+        sizes |= {f"hidden[{i}]": width for i, width in enumerate(self.hidden)}
+        for name, size in sizes.items():
+            if type(size) is not int or not 1 <= size <= LARGEST:
+                raise ValueError(f"{name} is {size!r}; expected an integer from 1 to {LARGEST}")
+        if not (_is_real(self.min_scale) and 0 < self.min_scale < math.inf):
+            raise ValueError(f"min_scale is {self.min_scale!r}; expected a positive number")
+        if not (_is_real(self.input_dropout) and 0 <= self.input_dropout < 1):
+            raise ValueError(
+                f"input_dropout is {self.input_dropout!r}; expected a number from 0, below 1"
+            )
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _perceptron(widths: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width_in, width_out in pairwise(widths[:-1]):
+        layers += [nn.Linear(width_in, width_out), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
+
+
+class Encoder(nn.Module):
+    """Perceptron from images (..., D) in grey levels to the posterior q(z|x), batch shape (...)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = architecture
+        self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
+        self.input_dropout = a.input_dropout
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Independent:
+        """Return q(z|x), a Normal with diagonal covariance on R^d.
+
+        In training, the generator draws the pixels that are hidden.
+        """
+        scaled = images.to(self.net[0].weight.dtype) / HALF_RANGE - 1  # (..., D)
+        if self.training and self.input_dropout:
+            # Not nn.Dropout, which would draw from the global generator.
+            kept = torch.rand(scaled.shape, generator=generator, device=scaled.device)  # (..., D)
+            scaled = scaled * (kept >= self.input_dropout) / (1 - self.input_dropout)
+        loc, log_scale = self.net(scaled).chunk(2, dim=-1)  # (..., d) each
+        return Independent(Normal(loc, log_scale.clamp(-8, 8).exp(), validate_args=False), 1)
+
+
+class Decoder(nn.Module):
+    """Perceptron from latent points (..., d) to p(x|z), batch shape (..., D)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        channels = 2 * a.components + (a.components if a.components > 1 else 0)
+        self.net = _perceptron((a.latent_dim, *reversed(a.hidden), channels * a.data_dim))
+        with torch.no_grad():
+            bias = self.net[-1].bias.view(channels, a.data_dim)
+            bias.zero_()
+            # Most pixels are background: starting inside the range, at grey level 0 and above,
+            # keeps their locations where W1 still has a gradient.
+            bias[: a.components] = torch.linspace(-1, 0.5, a.components)[:, None]
+            bias[a.components : 2 * a.components] = 2.0
+
+    def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
+        """Return p(x|z): locations and scales in grey levels, scales above ``min_scale``."""
+        a = self.architecture
+        channels = self.net(z).unflatten(-1, (-1, a.data_dim))  # (..., channels, D)
+        channels = channels.movedim(-2, -1)  # (..., D, channels)
+        loc = HALF_RANGE * (1 + channels[..., : a.components])  # (..., D, K)
+        raw_scale = channels[..., a.components : 2 * a.components]  # (..., D, K)
+        scale = a.min_scale + raw_scale.clamp(max=8).exp()  # (..., D, K)
+        logits = channels[..., 2 * a.components :]  # (..., D, K), or empty for K = 1
+        if a.components == 1:
+            logits = torch.zeros_like(loc)  # (..., D, 1)
+        return DiscretizedLogisticMixture(logits, loc, scale, validate_args=False)
+
+
+class VAE(nn.Module):
+    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1)."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.encoder = Encoder(architecture)
+        self.decoder = Decoder(architecture)
+
+    def elbo_terms(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        r"""Reconstruction term and KL divergence of the ELBO (Roy & Hauberg 2022, Eq. 1).
+
+        .. math:: \mathcal L(x) = E_{q(z|x)}[\log p(x|z)] - KL(q(z|x) \,\|\, p(z))
+
+        The expectation is estimated with one reparametrised sample, the KL is exact.
+
+        Parameters
+        ----------
+        images : Tensor, shape (n, D)
+            Grey levels 0..255.
+        generator : torch.Generator, optional
+            Source of the sample and, in training, of the encoder's dropout.
+
+        Returns
+        -------
+        tuple of Tensor, each (n,)
+            log p(x|z) and KL, in nats.
+        """
+        posterior = self.encoder(images, generator)
+        loc, scale = posterior.base_dist.loc, posterior.base_dist.scale  # (n, d)
+        noise = torch.randn(
+            loc.shape, generator=generator, dtype=loc.dtype, device=loc.device
+        )  # (n, d)
+        z = loc + scale * noise  # (n, d)
+        reconstruction = self.decoder(z).log_prob(images).sum(-1)  # (n,)
+        kl = 0.5 * (loc.square() + scale.square() - 1 - 2 * scale.log()).sum(-1)  # (n,)
+        return reconstruction, kl
+
+
+def save_vae(vae: VAE, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write weights and architecture to a safetensors file (no pickle).
+
+    Parameters
+    ----------
+    vae : VAE
+        The model.
+    path : Path
+        File to write; replaced as a whole.
+    metadata : mapping of str to str
+        Kept beside the architecture, such as the seed.
+    """
+    arrays = {name: value.detach().cpu().numpy() for name, value in vae.state_dict().items()}
+    notes = {**metadata, "architecture": json.dumps(asdict(vae.architecture))}
+    save_arrays(path, arrays, notes)
+
+
+def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
+    """Read a model that :func:`save_vae` wrote: in eval mode, gradients off.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or holds no such model.
+    """
+    metadata = load_metadata(path)
+    if "architecture" not in metadata:
+        raise DataError(
+            f"{path} holds no model: its metadata lack 'architecture' (found "
+            f"{', '.join(metadata) or 'none'}); give a file that save_vae wrote"
+        )
+    try:
+        fields = json.loads(metadata["architecture"])
+        architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path} holds the architecture {metadata['architecture']}, which is not a VAE's "
+            f"({error}): delete it and run the workflow again"
+        ) from error
+    with torch.device("meta"):
+        vae = VAE(architecture)
+    load_weights(vae, path, device)
+    return vae.eval().requires_grad_(False)
+
+
+def load_weights(module: nn.Module, path: str | Path, device: torch.device | str) -> None:
+    """Give a module, such as one on the meta device, the weights of a safetensors file.
+
+    Raises
+    ------
+    DataError
+        If the file lacks a weight, or has one of another shape.
+    """
+    weights = load_arrays(path, *module.state_dict())
+    for name, expected in module.state_dict().items():
+        if weights[name].shape != expected.shape:
+            raise DataError(
+                f"{path} has {name} of shape {weights[name].shape}; its architecture expects "
+                f"{tuple(expected.shape)}: delete it and run the workflow again"
+            )
+    module.load_state_dict(
+        {name: torch.from_numpy(array).to(device) for name, array in weights.items()}, assign=True
+    )

@@ -1,0 +1,272 @@
+"""Families of distributions: means, W2 and Fisher-Rao against SciPy and closed forms."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from latent_transport.distributions import fisher
+from latent_transport.distributions.fisher import logistic_information
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.registry import family_of
+from latent_transport.kernels.logistic import logistic_norm
+from tests.problems import DOUBLE, FAMILIES, make_network
+
+LEVELS = torch.arange(256, **DOUBLE)
+locations = st.floats(-20.0, 275.0)
+scales = st.floats(np.log(0.2), np.log(100.0)).map(np.exp)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **DOUBLE)
+
+
+def coordinates(family, count=8, seed=0):
+    """The family, its distributions at random latent points, and their coordinates."""
+    distribution = make_network(family)(3 * draw(count, 2, seed=seed))
+    found = family_of(distribution)
+    return found, distribution, found.coordinates(distribution)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_mean_matches_scipy(name):
+    family, distribution, p = coordinates(name)
+    if name == "normal":
+        expected = distribution.loc
+    elif name == "bernoulli":
+        expected = stats.bernoulli(distribution.probs.numpy()).mean()
+    elif name == "categorical":
+        expected = distribution.probs.numpy() @ np.arange(4)
+    else:
+        weights = distribution.logits.softmax(-1).numpy()
+        loc, scale = distribution.loc.numpy(), distribution.scale.numpy()
+        edges = np.arange(255)[:, None, None, None] + 0.5
+        survival = (weights * stats.logistic.sf(edges, loc, scale)).sum(-1)
+        expected = survival.sum(0)
+    np.testing.assert_allclose(family.mean(p), expected, rtol=1e-6, atol=1e-6)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), locations, scales), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=60)
+def test_mean_of_logistics_matches_the_probabilities(parameters):
+    logits, loc, scale = torch.tensor(parameters, **DOUBLE).T
+    distribution = DiscretizedLogisticMixture(logits[None], loc, scale)
+    family = family_of(distribution)
+    expected = distribution.probs @ LEVELS
+    torch.testing.assert_close(
+        family.mean(family.coordinates(distribution)), expected, rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("name", "law"), [("normal", stats.norm), ("logistic", stats.logistic)])
+def test_wasserstein2_matches_the_quantile_integral(name, law):
+    family, _, p = coordinates(name, 2)
+    squares = family.wasserstein2_residuals(p[0], p[1]).square().sum(-2)
+    for i, square in enumerate(squares):
+        first, second = p[0, :, i].tolist(), p[1, :, i].tolist()
+        expected, _ = integrate.quad(
+            lambda u, a=first, b=second: (law.ppf(u, *a) - law.ppf(u, *b)) ** 2, 0, 1, limit=400
+        )
+        assert float(square) == pytest.approx(expected, rel=1e-6)
+
+
+def test_fisher_rao_of_normals_is_hyperbolic():
+    family, _, p = coordinates("normal")
+    (m, s), (n, t) = p[:4].unbind(1), p[4:].unbind(1)
+    cosh = 1 + ((m - n).square() / 2 + (s - t).square()) / (2 * s * t)
+    expected = 2**0.5 * torch.acosh(cosh)
+    found = family.fisher_rao_residuals(p[:4], p[4:]).square().sum(-2).sqrt()
+    torch.testing.assert_close(found, expected)
+
+
+def test_fisher_rao_of_bernoullis_and_categoricals_is_an_angle():
+    for name in ("bernoulli", "categorical"):
+        family, distribution, p = coordinates(name)
+        probs = distribution.probs
+        if name == "bernoulli":
+            probs = torch.stack((1 - probs, probs), -1)
+        expected = 2 * torch.acos((probs[:4] * probs[4:]).sqrt().sum(-1))
+        found = family.fisher_rao_residuals(p[:4], p[4:]).square().sum(-2).sqrt()
+        torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("step", [1e-1, 1e-2, 1e-3, 3e-4, 1e-5])
+def test_fisher_rao_is_exact_for_any_step(step):
+    """Two values are a Bernoulli variable; a normal of fixed mean has a logarithmic scale."""
+    p, q = (torch.tensor([[x]], **DOUBLE) for x in (0.3, 0.3 + step))
+    categorical, bernoulli, normal = (
+        coordinates(name)[0] for name in ("categorical", "bernoulli", "normal")
+    )
+    two = (torch.cat((1 - x, x)) for x in (p, q))
+    torch.testing.assert_close(
+        categorical.fisher_rao_residuals(*two).norm(),
+        bernoulli.fisher_rao_residuals(p, q).norm(),
+        rtol=1e-10,
+        atol=0,
+    )
+    pair = (torch.cat((0 * x, x)) for x in (p, q))
+    expected = 2**0.5 * torch.log1p(torch.tensor(step / 0.3, **DOUBLE))
+    torch.testing.assert_close(
+        normal.fisher_rao_residuals(*pair).norm(), expected, rtol=1e-10, atol=0
+    )
+
+
+@pytest.mark.parametrize("name", ["normal", "bernoulli", "categorical", "logistic"])
+def test_fisher_rao_of_close_distributions_is_accurate_in_single_precision(name):
+    family, _, p = coordinates(name)
+    p, dp = p.float(), 1e-4 * draw(*p.shape, seed=1).float()
+    if name == "categorical":
+        dp = dp - dp.mean(-2, keepdim=True)
+    q = (p + dp * p.abs()).clamp(min=1e-3)
+    single = family.fisher_rao_residuals(p, q).double()
+    double = family.fisher_rao_residuals(p.double(), q.double())
+    torch.testing.assert_close(single, double, rtol=2e-3, atol=1e-5 * double.abs().max())
+
+
+def dense_information(loc, scale):
+    """Fisher information of the 256 probabilities, times the scale squared, by autograd."""
+
+    def log_probabilities(parameters):
+        m, s = parameters.view(2, 1, 1)
+        logistic = DiscretizedLogisticMixture(0 * m, m, s, validate_args=False)
+        return logistic.log_prob(LEVELS)
+
+    at = torch.stack((loc, scale))
+    scores = torch.func.jacfwd(log_probabilities)(at) * scale  # (256, 2)
+    weighted = log_probabilities(at).exp()[:, None] * scores
+    return (scores.mT @ weighted)[[0, 0, 1], [0, 1, 1]]
+
+
+@given(locations, scales)
+@settings(deadline=None, max_examples=40)
+def test_logistic_information_and_its_slopes_match_dense_sums(loc, scale):
+    at = torch.tensor([loc, scale], **DOUBLE)
+    expected = dense_information(*at)
+    torch.testing.assert_close(logistic_information(*at), expected, rtol=1e-9, atol=1e-12)
+    slopes = torch.func.jacrev(lambda x: dense_information(*x))(at)
+    for transform in (torch.func.jacrev, torch.func.jacfwd):
+        found = transform(lambda x: logistic_information(*x))(at)
+        torch.testing.assert_close(found, slopes, rtol=1e-8, atol=1e-11)
+
+
+logistics = torch.tensor(
+    [[-3.0, 1.5], [0.4, 3.0], [127.3, 0.4], [128.0, 40.0], [254.0, 0.8], [262.0, 5.0]], **DOUBLE
+).mT[None]  # (1, 2, 6)
+
+
+def test_fisher_rao_of_close_logistics_is_the_quadratic_form_of_their_information():
+    family, _, _ = coordinates("logistic")
+    change = 1e-4 * draw(1, 2, 6)
+    found = family.fisher_rao_residuals(logistics + change, logistics - change).square().sum(-2)
+    by_loc, mixed, by_scale = torch.stack(
+        [dense_information(*x) / x[1] ** 2 for x in logistics[0].mT], -1
+    )
+    dloc, dscale = 2 * change[0]
+    expected = by_loc * dloc**2 + 2 * mixed * dloc * dscale + by_scale * dscale**2
+    torch.testing.assert_close(found[0], expected, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("name", ["normal", "bernoulli", "categorical", "logistic"])
+def test_slopes_of_residuals_match_finite_differences(name):
+    family, _, p = coordinates(name, 2)
+    ends = [logistics + draw(1, 2, 6) / 10, logistics] if name == "logistic" else [p[:1], p[1:]]
+    for residuals in (family.fisher_rao_residuals, family.wasserstein2_residuals):
+        if residuals == family.wasserstein2_residuals and name in ("bernoulli", "categorical"):
+            continue
+        inputs = [x.clone().requires_grad_() for x in ends]
+        assert torch.autograd.gradcheck(residuals, inputs, atol=1e-6, rtol=1e-5)
+    assert torch.autograd.gradcheck(family.mean, inputs[:1], atol=1e-5, rtol=1e-5)
+
+
+def test_logistic_information_of_a_smooth_interior_logistic():
+    found = logistic_information(torch.tensor(128.0), torch.tensor(6.0))
+    expected = torch.tensor([1 / 3, 0, (3 + np.pi**2) / 9])
+    torch.testing.assert_close(found, expected, rtol=5e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 0.02, 0.3, 10.0, 1e4])
+def test_logistic_information_is_finite_with_finite_slopes(dtype, scale):
+    loc = torch.linspace(-300, 600, 601, dtype=dtype).requires_grad_()
+    scales = torch.full_like(loc, scale).requires_grad_()
+    value = logistic_information(loc, scales)
+    assert torch.isfinite(value).all()
+    assert (value[:, [0, 2]] >= 0).all()
+    for gradient in torch.autograd.grad(value.sum(), (loc, scales)):
+        assert torch.isfinite(gradient).all()
+
+
+def test_logistic_information_in_single_precision():
+    generator = torch.Generator().manual_seed(0)
+    loc = torch.rand(500, generator=generator) * 255
+    scale = torch.exp(torch.rand(500, generator=generator) * 5 - 1)
+    double = logistic_information(loc.double(), scale.double())
+    torch.testing.assert_close(
+        logistic_information(loc, scale).double(), double, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_logistic_information_of_many_is_that_of_each():
+    loc, scale = torch.linspace(0, 255, 5000), torch.linspace(0.5, 20, 5000)
+    every = logistic_information(loc, scale)
+    torch.testing.assert_close(every[1234], logistic_information(loc[1234], scale[1234]))
+    grid = logistic_information(loc[:50, None], scale[:, None].mT[:, :40])
+    assert grid.shape == (50, 40, 3)
+    torch.testing.assert_close(grid[7, 9], logistic_information(loc[7], scale[9]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"), [("float32", 1e-5, 1e-5), ("float64", 0, 1e-12)]
+)
+def test_logistic_information_in_windows_is_that_of_all_levels(dtype, rtol, atol):
+    loc = torch.linspace(-300, 560, 87, dtype=getattr(torch, dtype))[:, None]
+    scale = torch.logspace(-2, 4, 61, dtype=getattr(torch, dtype))
+    loc, scale = torch.broadcast_tensors(loc, scale)
+    for with_partials in (False, True):
+        expected = fisher._sum_levels(loc, scale, with_partials)
+        found = fisher._sum_windows(loc, scale, with_partials)
+        torch.testing.assert_close(found, expected, rtol=rtol, atol=atol)
+
+
+def test_gauss_rule_sums_polynomials_over_consecutive_integers():
+    positions, weights = fisher._gauss_rule(32, 10)
+    levels = np.arange(32) - 15.5
+    for degree in range(20):
+        expected = ((levels / 16) ** degree).sum()
+        assert (weights * (positions / 16) ** degree).sum() == pytest.approx(expected, abs=1e-12)
+
+
+def test_logistic_information_keeps_nan_to_itself():
+    loc, scale = torch.tensor([3.0, np.nan, 200.0, 70.0]), torch.tensor([2.0, 1.0, np.nan, 30.0])
+    found = logistic_information(loc, scale)
+    assert found.isnan().all(-1).tolist() == [False, True, True, False]
+    torch.testing.assert_close(found[[0, 3]], logistic_information(loc[[0, 3]], scale[[0, 3]]))
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0), (2, 5)])
+def test_logistic_information_of_any_shape_and_device(device, shape):
+    loc = torch.ones(shape, device=device, requires_grad=True)
+    found = logistic_information(loc, torch.ones((), device=device))
+    assert found.shape == (*shape, 3)
+    assert found.device.type == device
+    (slope,) = torch.autograd.grad(found.sum(), loc)
+    assert slope.shape == shape
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_differentiable_norm_of_logistics_is_the_norm(dtype):
+    generator = torch.Generator().manual_seed(0)
+    p = torch.stack(
+        (
+            torch.rand(4000, generator=generator, **DOUBLE) * 295 - 20,
+            torch.exp(torch.rand(4000, generator=generator, **DOUBLE) * 5 - 1),
+        )
+    ).to(dtype)
+    dp = draw(2, 4000, seed=1).to(dtype)
+    dp[1, :100], dp[0, 100:200], dp[:, 200:300] = 0, 0, 0
+    family, _, _ = coordinates("logistic")
+    found = family.wasserstein1_norm(p, dp.clone().requires_grad_())
+    torch.testing.assert_close(found.detach(), logistic_norm(*p, *dp), rtol=1e-4, atol=1e-5)

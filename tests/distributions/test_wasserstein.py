@@ -1,0 +1,197 @@
+"""W1 between distributions against SciPy's integrals and POT's linear programs."""
+
+import itertools
+
+import numpy as np
+import ot
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+from torch.distributions import Bernoulli, Categorical, Independent, Normal, Poisson
+
+from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.wasserstein import product_wasserstein1, wasserstein1
+from latent_transport.kernels.pmf import wasserstein1_pmf
+from tests.problems import DOUBLE, FAMILIES, make_network
+
+LEVELS = np.arange(256)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **DOUBLE)
+
+
+def discrete_wasserstein1(p, q):
+    """SciPy's W1 of two rows of probabilities on 0, 1, ..."""
+    values = np.arange(len(p))
+    return stats.wasserstein_distance(values, values, p, q)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        ((0, 1), (1, 1)),
+        ((0, 1), (0, 3)),
+        ((0, 1), (1, 3)),
+        ((-2, 0.5), (1, 0.01)),
+        ((5, 2), (5, 2)),
+    ],
+)
+def test_normal_matches_the_quantile_integral(p, q):
+    def integrand(u):
+        return abs(stats.norm.ppf(u, *p) - stats.norm.ppf(u, *q))
+
+    crossing = [0.5]
+    if p[1] != q[1]:
+        crossing = [stats.norm.cdf((q[0] - p[0]) / (p[1] - q[1]))]
+    expected, _ = integrate.quad(integrand, 0, 1, points=crossing, limit=400)
+    found = wasserstein1(*(Normal(*torch.tensor(x, **DOUBLE)[:, None]) for x in (p, q)))
+    assert float(found) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_bernoulli_and_categorical_match_scipy_and_pot():
+    logits = draw(2, 10, 4)
+    p, q = (Categorical(logits=x) for x in logits)
+    found = wasserstein1(p, q)
+    cost = np.abs(np.subtract.outer(np.arange(4), np.arange(4))).astype(float)
+    for i in range(10):
+        a, b = p.probs[i].numpy(), q.probs[i].numpy()
+        assert float(found[i]) == pytest.approx(discrete_wasserstein1(a, b))
+        assert float(found[i]) == pytest.approx(ot.emd2(a, b, cost))
+    p, q = (Bernoulli(logits=x[:, 0]) for x in logits)
+    expected = [
+        discrete_wasserstein1([1 - a, a], [1 - b, b]) for a, b in zip(p.probs, q.probs, strict=True)
+    ]
+    np.testing.assert_allclose(wasserstein1(p, q), expected)
+
+
+@pytest.mark.parametrize("components", [1, 2, 5])
+def test_logistic_mixtures_match_scipy_and_pot(components):
+    rng = np.random.default_rng(components)
+    shape = (2, 12, components)
+    logits, loc = rng.normal(size=shape), rng.uniform(-20, 275, shape)
+    scale = np.exp(rng.uniform(np.log(0.05), np.log(60), shape))
+    weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    edges = np.arange(255)[:, None, None, None] + 0.5
+    cdf = np.moveaxis((weights * stats.logistic.cdf(edges, loc, scale)).sum(-1), 0, -1)
+    pmf = np.diff(cdf, axis=-1, prepend=0, append=1)  # (2, 12, 256)
+    parameters = torch.tensor(np.stack((logits, loc, scale), 1))  # (2, 3, 12, K)
+    found = wasserstein1(*(DiscretizedLogisticMixture(*x) for x in parameters))
+    for i in range(12):
+        a, b = pmf[:, i]
+        assert float(found[i]) == pytest.approx(discrete_wasserstein1(a, b), rel=1e-6, abs=1e-6)
+        pot = ot.wasserstein_1d(LEVELS, LEVELS, a / a.sum(), b / b.sum())
+        assert float(found[i]) == pytest.approx(float(pot), rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_symmetry_and_triangle_inequality(family):
+    p, q, r = (make_network(family)(draw(20, 2, seed=seed)) for seed in range(3))
+    forth = wasserstein1(p, q)
+    torch.testing.assert_close(forth, wasserstein1(q, p), rtol=1e-9, atol=1e-9)
+    assert (forth >= 0).all()
+    assert (forth <= wasserstein1(p, r) + wasserstein1(r, q) + 1e-6).all()
+    product = product_wasserstein1(p, q)
+    assert (product <= product_wasserstein1(p, r) + product_wasserstein1(r, q) + 1e-6).all()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equal_distributions_have_distance_and_gradient_zero(family):
+    decoder = make_network(family)
+    z = draw(5, 2).requires_grad_()
+    for distance in (wasserstein1, product_wasserstein1):
+        value = distance(decoder(z), decoder(z.detach()))
+        assert (value == 0).all()
+        (gradient,) = torch.autograd.grad(value.sum(), z)
+        assert (gradient == 0).all()
+
+
+def test_product_is_the_root_of_the_sum_of_squares():
+    p, q = (make_network("normal")(draw(3, 4, 2, seed=seed)) for seed in (0, 1))
+    expected = np.sqrt((wasserstein1(p, q).numpy() ** 2).sum(-1))
+    np.testing.assert_allclose(product_wasserstein1(p, q), expected)
+    assert product_wasserstein1(p, q).shape == (3, 4)
+
+
+supports = st.integers(2, 4).flatmap(
+    lambda n: st.lists(
+        st.tuples(*[st.lists(st.floats(0.01, 1), min_size=n, max_size=n)] * 2),
+        min_size=1,
+        max_size=2 if n > 2 else 3,
+    )
+)
+
+
+@given(supports)
+@settings(deadline=None, max_examples=50)
+def test_product_bounds_hold_against_the_exact_linear_program(variables):
+    """Eq. 6 <= W1 of the products <= min(sum of W1, root of summed squared W2)."""
+    p, q = np.moveaxis(np.array(variables), 1, 0)  # (D, n) each
+    p, q = (x / x.sum(-1, keepdims=True) for x in (p, q))
+    dims, n = p.shape
+    grid = np.array(list(itertools.product(range(n), repeat=dims)), dtype=float)  # (n^D, D)
+
+    def joint(x):
+        mass = np.array([np.prod([x[i, int(k)] for i, k in enumerate(row)]) for row in grid])
+        return mass / mass.sum()
+
+    exact = ot.emd2(joint(p), joint(q), ot.dist(grid, grid, "euclidean"))
+    eq6 = float(product_wasserstein1(*(Categorical(torch.tensor(x)) for x in (p, q))))
+    each = [discrete_wasserstein1(a, b) for a, b in zip(p, q, strict=True)]
+    values = np.arange(n, dtype=float)
+    squares = [ot.wasserstein_1d(values, values, a, b, p=2) for a, b in zip(p, q, strict=True)]
+    assert eq6 <= exact + 1e-7
+    assert exact <= min(sum(each), np.sqrt(sum(squares))) + 1e-7
+
+
+def test_product_bound_is_attained_where_one_variable_differs():
+    p = torch.tensor([[0.2, 0.5, 0.3], [0.6, 0.1, 0.3]], **DOUBLE)
+    q = torch.tensor([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]], **DOUBLE)
+    each = wasserstein1_pmf(p, q)
+    assert each[0] == 0
+    found = product_wasserstein1(Categorical(p), Categorical(q))
+    torch.testing.assert_close(found, each[1])
+
+
+def test_batch_shapes_broadcast():
+    p = Normal(draw(4, 1, 3), torch.ones(3, **DOUBLE))
+    q = Normal(draw(5, 3, seed=1), torch.ones(3, **DOUBLE))
+    assert wasserstein1(p, q).shape == (4, 5, 3)
+    torch.testing.assert_close(wasserstein1(p, q), (p.loc - q.loc).abs())
+
+
+def test_independent_wrappers_are_stripped():
+    p, q = (Normal(draw(4, 3, seed=seed), 1.0) for seed in (0, 1))
+    found = wasserstein1(Independent(p, 1), Independent(Independent(q, 1), 1))
+    torch.testing.assert_close(found, wasserstein1(p, q))
+
+
+def test_unsupported_and_mismatched_families_are_named():
+    normal, bernoulli = Normal(torch.zeros(2), 1.0), Bernoulli(torch.full((2,), 0.5))
+    with pytest.raises(TypeError, match=r"Poisson.*Normal, Bernoulli"):
+        wasserstein1(Poisson(torch.ones(2)), normal)
+    with pytest.raises(TypeError, match=r"Normal and a Bernoulli"):
+        wasserstein1(normal, bernoulli)
+    with pytest.raises(TypeError, match="Tensor"):
+        wasserstein1(torch.ones(2), normal)
+    single, double = (
+        DiscretizedLogisticMixture(torch.zeros(3, k), torch.zeros(k), torch.ones(k)) for k in (1, 2)
+    )
+    with pytest.raises(TypeError, match="one family"):
+        wasserstein1(single, double)
+
+
+@pytest.mark.parametrize(
+    "scalar",
+    [
+        Normal(torch.tensor(0.0), 1.0),
+        Categorical(torch.ones(3)),
+        DiscretizedLogisticMixture(torch.zeros(2), torch.zeros(2), torch.ones(2)),
+    ],
+)
+def test_distributions_without_variables_are_named(scalar):
+    with pytest.raises(ValueError, match=r"batch shape \(\).*expand\(\(1,\)\)"):
+        wasserstein1(scalar, scalar)
+    assert wasserstein1(scalar.expand((1,)), scalar.expand((1,))).shape == (1,)

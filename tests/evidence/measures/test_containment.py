@@ -1,0 +1,151 @@
+"""The region of the codes: calibrated as stated, and what leaves it is found."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+
+from latent_transport.evidence.measures.containment import (
+    LatentRegion,
+    load_paths,
+    measure_containment,
+)
+from latent_transport.storage import DataError, save_arrays
+
+
+def draw_codes(count, dims=2, seed=0):
+    return np.random.default_rng(seed).standard_normal((count, dims)).astype(np.float32)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3, 20])
+@pytest.mark.parametrize("neighbours", [1, 7])
+def test_scores_are_distances_to_the_kth_nearest_code(dims, neighbours):
+    codes, points = draw_codes(80, dims), draw_codes(30, dims, seed=1).reshape(5, 6, dims)
+    region = LatentRegion.fit(codes, points[0], neighbours=neighbours)
+    distances = np.sort(cdist(points.reshape(-1, dims), codes), axis=1)[:, neighbours - 1]
+    np.testing.assert_allclose(region.scores(points), distances.reshape(5, 6), rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 60), st.sampled_from([0.5, 0.9, 0.99, 1.0]), st.integers(0, 5), st.integers(1, 9)
+)
+def test_the_region_is_the_smallest_that_holds_the_share(count, share, seed, neighbours):
+    codes, held_out = draw_codes(50), draw_codes(count, seed=seed + 1)
+    region = LatentRegion.fit(codes, held_out, share=share, neighbours=neighbours)
+    assert region.contains(held_out).mean() >= share - 1e-12
+    assert (region.scores(held_out) < region.boundary).mean() < share
+
+
+def test_about_the_share_of_fresh_codes_lies_inside():
+    region = LatentRegion.fit(draw_codes(4000), draw_codes(4000, seed=1), share=0.9)
+    assert region.contains(draw_codes(4000, seed=2)).mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_hole_between_the_codes_is_outside():
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 500)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    region = LatentRegion.fit(ring[:400], ring[400:])
+    assert not region.contains(np.zeros(2))
+    assert region.contains(np.array([1.0, 0.0]))
+
+
+def test_containment_of_known_curves():
+    # Codes on an interval: a point beyond its end is as far from the second nearest code as it
+    # stands off, plus their spacing.
+    codes = np.linspace(0, 1, 101)[:, None]
+    region = LatentRegion.fit(codes, np.array([[1.025]]), neighbours=2)
+    assert region.boundary == pytest.approx(0.035)
+    inside, outside = np.linspace(0.2, 0.8, 11), np.linspace(1.0, 1.1, 11)
+    found = measure_containment(region, np.stack([inside, outside])[..., None])
+    np.testing.assert_allclose(found["share_inside"], [1, 0.25], rtol=1e-5)  # from 1.000 to 1.025
+    assert found["worst_excursion"][0] < 1
+    assert found["worst_excursion"][1] == pytest.approx(0.11 / 0.035)
+
+
+def test_share_inside_does_not_depend_on_the_speed():
+    region = LatentRegion.fit(np.linspace(0, 1, 101)[:, None], np.array([[1.025]]), neighbours=2)
+    t = np.linspace(0, 1, 201)
+    found = measure_containment(region, np.stack([0.9 + 0.2 * t, 0.9 + 0.2 * t**3])[..., None])
+    np.testing.assert_allclose(found["share_inside"], 0.625, atol=0.01)
+    still = measure_containment(region, np.full((1, 5, 1), 0.5))
+    np.testing.assert_allclose(still["share_inside"], 1)
+
+
+def test_excursion_is_at_most_one_where_the_curve_stays_inside():
+    region = LatentRegion.fit(draw_codes(200), draw_codes(100, seed=1), share=0.9)
+    curves = 2 * draw_codes(400, seed=2).reshape(100, 4, 2)
+    found = measure_containment(region, curves)
+    wholly = np.isclose(found["share_inside"], 1)
+    assert 0 < wholly.sum() < 100
+    np.testing.assert_array_equal(wholly, found["worst_excursion"] <= 1)
+    np.testing.assert_array_equal(wholly, region.contains(curves).all(-1))
+
+
+def test_points_and_codes_are_left_as_they_are():
+    codes, held_out = draw_codes(50), draw_codes(20, seed=1)
+    copies = codes.copy(), held_out.copy()
+    LatentRegion.fit(codes, held_out).contains(held_out)
+    assert np.array_equal(codes, copies[0])
+    assert np.array_equal(held_out, copies[1])
+
+
+@pytest.mark.parametrize(
+    ("codes", "held_out", "options", "message"),
+    [
+        (draw_codes(20), draw_codes(5, 3), {}, r"held-out codes have shape \(5, 3\)"),
+        (draw_codes(20), draw_codes(0), {}, r"held-out codes have shape \(0, 2\)"),
+        (draw_codes(20)[0], draw_codes(5), {}, r"codes have shape \(2,\)"),
+        (draw_codes(20), draw_codes(5) * np.nan, {}, "held-out codes are not finite"),
+        (draw_codes(20), draw_codes(5), {"share": 0}, "share is 0"),
+        (draw_codes(20), draw_codes(5), {"share": 1.1}, "share is 1.1"),
+        (draw_codes(20), draw_codes(5), {"neighbours": 21}, "neighbours is 21; expected 1 to 20"),
+        (draw_codes(20), draw_codes(5), {"neighbours": 0}, "neighbours is 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(codes, held_out, options, message):
+    with pytest.raises(DataError, match=message):
+        LatentRegion.fit(codes, held_out, **options)
+
+
+# --- The paths between pairs ---
+
+
+@pytest.fixture
+def files(tmp_path):
+    points = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
+    bent = points + np.sin(np.linspace(0, np.pi, 5, dtype=np.float32))[:, None]
+    save_arrays(tmp_path / "a.safetensors", {"pair": np.array([4, 7, 9]), "points": points}, {})
+    save_arrays(tmp_path / "b.safetensors", {"pair": np.array([9, 7, 4]), "points": bent[::-1]}, {})
+    return [tmp_path / "a.safetensors", tmp_path / "b.safetensors"], points, bent
+
+
+def test_paths_come_in_the_order_of_the_pairs_and_the_line_joins_their_ends(files):
+    names, points, bent = files
+    paths = load_paths(["a", "b"], names, np.array([7, 4]))
+    assert list(paths) == ["a", "b", "line"]
+    np.testing.assert_array_equal(paths["a"], points[[1, 0]])
+    np.testing.assert_array_equal(paths["b"], bent[[1, 0]])
+    np.testing.assert_allclose(
+        paths["line"], np.linspace(points[[1, 0], 0], points[[1, 0], -1], 5, axis=1), atol=1e-6
+    )
+    assert paths["line"].dtype == np.float32
+
+
+def test_paths_that_do_not_fit_are_refused(files, tmp_path):
+    names, points, _ = files
+    pairs = np.array([4, 7])
+    for chosen, message in (
+        (["a"], "1 names for 2 files"),
+        (["a", "line"], "'line' not at all"),
+        (["a", "a"], "expected each once"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_paths(chosen, names, pairs)
+    with pytest.raises(DataError, match="lacks 1 pairs, such as 5"):
+        load_paths(["a", "b"], names, np.array([4, 5]))
+    moved = tmp_path / "moved.safetensors"
+    save_arrays(moved, {"pair": np.array([4, 7, 9]), "points": points + 1}, {})
+    with pytest.raises(DataError, match="paths a and c join other ends"):
+        load_paths(["a", "c"], [names[0], moved], pairs)

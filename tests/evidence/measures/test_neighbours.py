@@ -1,0 +1,212 @@
+"""Neighbours by dear distances: the pruned search against the full matrix, votes and clusters."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from sklearn.neighbors import KNeighborsClassifier
+from torch.distributions import Normal
+
+from latent_transport.evidence.measures.neighbours import (
+    close_distances,
+    find_pure,
+    measure_bounds,
+    predict_labels,
+    search_neighbours,
+)
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.vae import VAE, Architecture, save_vae
+from latent_transport.storage import DataError, load_table, save_arrays
+from workflow.scripts.measure_neighbours import main
+
+torch.set_num_threads(1)
+
+
+class Problem:
+    """A matrix of distances with bounds around it, and a count of the pairs solved."""
+
+    def __init__(self, seed, count=30, slack=0.5):
+        rng = np.random.default_rng(seed)
+        points = rng.standard_normal((count, 3))
+        self.exact = cdist(points, points)
+        wide = np.triu(rng.uniform(0, slack, (2, count, count)), 1)
+        below, above = wide + wide.transpose(0, 2, 1)
+        self.lower, self.upper = self.exact * (1 - below), self.exact * (1 + above)
+        self.pairs = []
+
+    def solve(self, first, second):
+        assert (first < second).all()
+        self.pairs += zip(first.tolist(), second.tolist(), strict=True)
+        return self.exact[first, second]
+
+
+def nearest_of(distances, count):
+    others = distances + np.diag(np.full(len(distances), np.inf))
+    return np.sort(np.argsort(others, 1)[:, :count], 1)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 10_000), st.integers(1, 8), st.floats(0.01, 0.9))
+def test_pruned_neighbours_are_those_of_the_full_matrix(seed, neighbours, slack):
+    problem = Problem(seed, slack=slack)
+    search = search_neighbours(problem.lower, problem.upper, problem.solve, neighbours=neighbours)
+    assert search.certified.all()
+    np.testing.assert_array_equal(
+        nearest_of(search.distances, neighbours), nearest_of(problem.exact, neighbours)
+    )
+    assert len(problem.pairs) == len(set(problem.pairs)) == np.triu(search.solved, 1).sum()
+    np.testing.assert_allclose(search.distances[search.solved], problem.exact[search.solved])
+    np.testing.assert_allclose(search.distances[~search.solved], problem.upper[~search.solved])
+
+
+def test_tight_bounds_spare_most_geodesics():
+    problem = Problem(0, count=60, slack=0.02)
+    search_neighbours(problem.lower, problem.upper, problem.solve, neighbours=3)
+    assert 60 * 3 / 2 <= len(problem.pairs) < 0.15 * 60 * 59 / 2
+
+
+def test_a_longer_solution_than_the_line_is_not_taken():
+    problem = Problem(1)
+    search = search_neighbours(
+        problem.lower, problem.upper, lambda i, j: np.full(len(i), 99.0), neighbours=2
+    )
+    np.testing.assert_array_equal(search.distances, problem.upper)
+
+
+@pytest.mark.parametrize("candidates", [3, 6, 12])
+def test_candidates_bound_the_work_and_certificates_are_true(candidates):
+    problem = Problem(2, slack=0.4)
+    search = search_neighbours(
+        problem.lower, problem.upper, problem.solve, neighbours=3, candidates=candidates
+    )
+    assert len(problem.pairs) <= 30 * candidates
+    near = nearest_of(problem.upper, candidates)
+    allowed = {tuple(sorted((i, j))) for i, row in enumerate(near.tolist()) for j in row}
+    assert set(problem.pairs) <= allowed
+    assert 0 < search.certified.sum() < 30 or candidates == 12
+    np.testing.assert_array_equal(
+        nearest_of(search.distances, 3)[search.certified],
+        nearest_of(problem.exact, 3)[search.certified],
+    )
+
+
+def test_bounds_and_numbers_that_do_not_fit_are_refused():
+    problem = Problem(3)
+    with pytest.raises(ValueError, match="lower bounds are not below"):
+        search_neighbours(problem.upper, problem.lower, problem.solve, neighbours=2)
+    with pytest.raises(ValueError, match="30 neighbours of 30 points"):
+        search_neighbours(problem.lower, problem.upper, problem.solve, neighbours=30)
+    with pytest.raises(ValueError, match="2 candidates for 3"):
+        search_neighbours(problem.lower, problem.upper, problem.solve, neighbours=3, candidates=2)
+    with pytest.raises(ValueError, match="expected"):
+        search_neighbours(problem.lower[:5], problem.upper, problem.solve, neighbours=3)
+
+
+def test_bounds_of_a_flat_plane_are_both_the_distance():
+    codes = torch.randn(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    done = []
+    geometry = Wasserstein1(lambda z: Normal(z, 1.0))
+    lower, upper = measure_bounds(geometry, codes, segments=4, progress=done.append)
+    np.testing.assert_allclose(lower, cdist(codes, codes), atol=1e-12)
+    np.testing.assert_allclose(upper, cdist(codes, codes), atol=1e-12)
+    assert sum(done) == 66
+
+
+def test_bounds_of_a_parabola():
+    """A line over z -> (z, z^2): its chord, and the length of the arc."""
+    codes = torch.tensor([[-1.0], [0.0], [1.0]], dtype=torch.float64)
+    geometry = Wasserstein1(lambda z: Normal(torch.cat((z, z**2), -1), 1.0))
+    lower, upper = measure_bounds(geometry, codes, segments=256)
+    half = np.sqrt(5) / 2 + np.arcsinh(2) / 4
+    np.testing.assert_allclose(lower[0], [0, np.sqrt(2), 2])
+    np.testing.assert_allclose(upper[0], [0, half, 2 * half], rtol=1e-4)
+
+
+@pytest.mark.parametrize("neighbours", [1, 2, 5])
+def test_votes_are_sklearns(neighbours):
+    rng = np.random.default_rng(0)
+    points, labels = rng.standard_normal((80, 2)), rng.integers(4, size=80)
+    distances = cdist(points, points)
+    model = KNeighborsClassifier(neighbours, metric="precomputed", algorithm="brute")
+    expected = cross_val_predict(model, distances, labels, cv=LeaveOneOut())
+    np.testing.assert_array_equal(predict_labels(distances, labels, neighbours), expected)
+
+
+def test_closed_distances_are_shortest_by_brute_force():
+    rng = np.random.default_rng(1)
+    half = np.triu(rng.uniform(1, 4, (12, 12)), 1)
+    expected = half + half.T
+    closed = close_distances(expected)
+    for middle in range(12):  # Floyd and Warshall, written out
+        expected = np.minimum(expected, expected[:, middle, None] + expected[None, middle])
+    np.testing.assert_allclose(closed, expected)
+    assert (closed <= half + half.T).all()
+
+
+def test_pure_points_are_those_of_the_best_medoids():
+    rng = np.random.default_rng(2)
+    points, labels = rng.standard_normal((14, 2)), rng.integers(3, size=14)
+    distances = cdist(points, points)
+    best = min(combinations(range(14), 3), key=lambda m: distances[:, m].min(1).sum())
+    cluster_of = distances[:, best].argmin(1)
+    counts = [np.bincount(labels[cluster_of == c], minlength=3).max() for c in range(3)]
+    assert find_pure(distances, labels, clusters=3, seed=0).sum() == sum(counts)
+
+
+def test_clusters_far_apart_are_pure():
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0, 1, 2, 5], 10)
+    points = rng.standard_normal((40, 2)) + 100 * labels[:, None]
+    assert find_pure(cdist(points, points), labels, clusters=4, seed=0).all()
+
+
+@pytest.fixture
+def run(tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        vae = VAE(Architecture(latent_dim=3, data_dim=9, hidden=(16,)))
+    save_vae(vae, tmp_path / "vae.safetensors", {})
+    rng = np.random.default_rng(0)
+    labels = np.repeat([1, 4, 7], 14).astype(np.uint8)
+    mean = rng.standard_normal((42, 3)) + 4 * np.eye(3)[labels // 3]
+    split = np.tile([0, 2], 21).astype(np.uint8)
+    arrays = {"mean": mean.astype(np.float32), "labels": labels, "split": split}
+    save_arrays(tmp_path / "codes.safetensors", arrays | {"indices": np.arange(42)}, {})
+    return [
+        *("--name", "all", "--model", str(tmp_path / "vae.safetensors")),
+        *("--codes", str(tmp_path / "codes.safetensors"), "--neighbours", "3", "--seed", "0"),
+        *("--settings", '{"controls": 4, "points": 9, "max_iterations": 20, "tolerance": 1e-3}'),
+        *("--output", str(tmp_path / "a.csv"), "--output-points", str(tmp_path / "points.csv")),
+        *("--summary", str(tmp_path / "summary.csv")),
+    ]
+
+
+def test_script_compares_the_distances_on_held_out_points(run, tmp_path):
+    main([*run, "--points", "18", "--candidates", "0"])
+    table = load_table(tmp_path / "a.csv").set_index("distance")
+    points = load_table(tmp_path / "points.csv")
+    summary = load_table(tmp_path / "summary.csv").set_index(["path", "measure"])
+    assert set(table.index) == {"wasserstein1", "latent", "line", "direct"}
+    assert (points["row"] % 2 == 1).all()  # test images
+    assert points["row"].nunique() == 18
+    assert table.loc["wasserstein1", "certified"] == 1
+    assert 0 < table.loc["wasserstein1", "geodesics"] <= 18 * 17 / 2
+    for name in ("accuracy", "purity"):
+        means = points.groupby("distance")[name].mean()
+        np.testing.assert_allclose(table[name], means[table.index])
+        np.testing.assert_allclose(
+            [summary.loc[(path, name), "mean"] for path in table.index], table[name]
+        )
+    assert table.loc["latent", "accuracy"] > 0.8
+    assert (summary["reference"] == "latent").all()
+
+
+@pytest.mark.parametrize("points", ["3", "22"])
+def test_script_refuses_too_few_or_too_many_points(run, points):
+    with pytest.raises(DataError, match="21 test images"):
+        main([*run, "--points", points, "--candidates", "0"])

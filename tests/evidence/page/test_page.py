@@ -1,0 +1,221 @@
+"""The interactive page: how its data are packed, and what the file holds. No browser."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from latent_transport.evidence.page.anchors import choose_anchors
+from latent_transport.evidence.page.builder import Plane, Provenance, build_page
+from latent_transport.evidence.page.network import pack_decoder
+from latent_transport.evidence.page.packing import pack, pack_points
+from latent_transport.evidence.page.paths import AnchorPaths
+from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
+from latent_transport.storage import DataError, load_arrays, load_metadata
+
+PIXELS = 16
+
+
+def unpack(packed: dict) -> np.ndarray:
+    raw = base64.b64decode(packed["data"])
+    dtype = np.dtype(packed["dtype"]).newbyteorder("<")
+    return np.frombuffer(raw, dtype).reshape(packed["shape"])
+
+
+@pytest.fixture(params=[1, 3], ids=["one component", "three components"])
+def model(request, tmp_path):
+    """A file with a small model whose decoder varies over its plane."""
+    torch.manual_seed(request.param)
+    architecture = Architecture(2, PIXELS, (8, 6), components=request.param)
+    vae = VAE(architecture)
+    with torch.no_grad():
+        for weight in vae.decoder.parameters():
+            weight += 0.5 * torch.randn(weight.shape)
+    save_vae(vae, tmp_path / "vae.safetensors", {"seed": "0"})
+    return tmp_path / "vae.safetensors"
+
+
+def pack_model(path) -> dict:
+    return pack_decoder(load_arrays(path), load_metadata(path)["architecture"])
+
+
+@pytest.fixture
+def plane():
+    rng = np.random.default_rng(0)
+    return Plane(
+        codes=rng.normal(size=(30, 2)).astype(np.float32),
+        indices=np.arange(100, 130),
+        images=rng.integers(0, 256, (30, PIXELS), dtype=np.uint8),
+        x=np.linspace(-3, 3, 5, dtype=np.float32),
+        y=np.linspace(-2, 4, 4, dtype=np.float32),
+        volume=rng.uniform(1, 9, (4, 5)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def paths():
+    rng = np.random.default_rng(1)
+    return AnchorPaths(
+        geometries=("wasserstein1", "euclidean"),
+        anchors=np.array([4, 9, 20]),
+        pairs=np.array([[0, 1], [0, 2], [1, 2]]),
+        points=rng.normal(size=(2, 3, 7, 2)).astype(np.float32),
+        lengths=rng.uniform(1, 9, (3, 2, 3)).astype(np.float32),
+        converged=np.array([[True, True, False], [True, True, True]]),
+        segments=64,
+    )
+
+
+# --- Packing ---
+
+
+@given(arrays(np.float32, (3, 2), elements=st.floats(-1e3, 1e3, width=32)))
+def test_a_packed_array_comes_back(array):
+    np.testing.assert_array_equal(unpack(pack(array)), array)
+
+
+def test_packing_does_not_depend_on_memory_layout():
+    array = np.arange(6, dtype=">f4").reshape(2, 3)
+    np.testing.assert_array_equal(unpack(pack(array.T)), array.T)
+
+
+@given(arrays(np.float64, (5, 2), elements=st.floats(-2, 3)))
+def test_packed_points_are_as_exact_as_said(points):
+    low, high = np.array([-2.0, -2.5]), np.array([3.0, 3.5])
+    packed = pack_points(points, low, high)
+    share = unpack(packed).astype(float) / 65535
+    found = np.array(packed["low"]) + share * (np.array(packed["high"]) - packed["low"])
+    assert (np.abs(found - points) <= (high - low) / 65535 / 2 + 1e-12).all()
+
+
+def test_the_packed_decoder_gives_the_models_means(model):
+    packed = pack_model(model)
+    z = np.random.default_rng(0).normal(size=(20, 2))
+    values = z
+    for depth, layer in enumerate(packed["layers"]):
+        values = values / (1 + np.exp(-values)) if depth else values
+        values = values @ unpack(layer["weight"]).astype(float).T + unpack(layer["bias"])
+    components = packed["components"]
+    loc, raw, *logits = values.reshape(20, -1, components, PIXELS).swapaxes(0, 1)
+    loc, scale = 127.5 * (1 + loc), packed["minScale"] + np.exp(np.minimum(raw, 8))
+    # The page's closed form.
+    means = scale * (np.logaddexp(0, loc / scale) - np.logaddexp(0, (loc - 255) / scale))
+    weight = np.exp(logits[0]) if logits else np.ones_like(means)
+    means = (weight * means).sum(1) / weight.sum(1)
+    expected = load_vae(model).decoder(torch.tensor(z, dtype=torch.float32)).mean
+    assert np.ptp(means, axis=0).max() > 20
+    np.testing.assert_allclose(means, expected, atol=0.5)
+
+
+# --- Anchors ---
+
+
+def test_anchors_are_different_codes_in_all_parts_of_the_plane():
+    rng = np.random.default_rng(2)
+    centres = np.array([[0, 0], [10, 0], [0, 10], [10, 10], [-10, 0]])
+    codes = (centres[:, None] + rng.normal(size=(5, 40, 2))).reshape(-1, 2)
+    rows = choose_anchors(codes, 5, seed=0)
+    assert sorted(rows // 40) == [0, 1, 2, 3, 4]
+    assert (np.diff(codes[rows, 0]) >= 0).all()
+    np.testing.assert_array_equal(rows, choose_anchors(codes, 5, seed=0))
+
+
+def test_as_many_anchors_as_codes_takes_each():
+    codes = np.random.default_rng(3).normal(size=(6, 2))
+    assert sorted(choose_anchors(codes, 6, seed=1)) == list(range(6))
+
+
+def test_more_anchors_than_codes_are_refused():
+    codes = np.array([[0.0, 1], [0, 1], [2, 3]])
+    with pytest.raises(DataError, match=r"2 different codes.* 3 anchors.*page\.anchors"):
+        choose_anchors(codes, 3, seed=0)
+
+
+# --- Files ---
+
+
+def test_paths_come_back_from_their_file(paths, tmp_path):
+    paths.save(tmp_path / "paths.safetensors")
+    found = AnchorPaths.load(tmp_path / "paths.safetensors")
+    assert (found.geometries, found.segments) == (paths.geometries, paths.segments)
+    for name in ("anchors", "pairs", "points", "lengths", "converged"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(paths, name))
+
+
+# --- The page ---
+
+
+class Elements(HTMLParser):
+    """Tags with their attributes, and the text of the script that holds the data."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.data = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.found and self.found[-1][1].get("id") == "data":
+            self.data += data
+
+
+@pytest.fixture
+def page(model, plane, paths):
+    return build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+
+
+def test_the_page_loads_nothing(page):
+    elements = Elements(page).found
+    assert not [tag for tag, _ in elements if tag in ("link", "img", "iframe", "object")]
+    assert not [attrs for _, attrs in elements if {"src", "href", "srcset"} & set(attrs)]
+    policies = [a["content"] for _, a in elements if "http-equiv" in a]
+    assert len(policies) == 1
+    assert policies[0].startswith("default-src 'none'")
+    assert not re.search(r"@import|url\(|\bfetch\(|XMLHttpRequest|https?://", page)
+
+
+def test_the_page_says_where_its_numbers_come_from(page):
+    text = " ".join(re.sub(r"<[^>]+>", " ", page[: page.index('<script type="app')]).split())
+    for said in ("digit 7", "2022", "30 images", "6 between all 3 pairs", "5 converged", "64 seg"):
+        assert said in text, said
+    assert not re.search(r"\[\[[a-z]", page)
+
+
+def test_the_page_holds_the_data(page, plane, paths):
+    data = json.loads(Elements(page).data)
+    assert data["pairs"] == paths.pairs.tolist()
+    assert data["geometries"] == list(paths.geometries)
+    assert data["anchors"]["indices"] == [104, 109, 120]
+    np.testing.assert_array_equal(unpack(data["anchors"]["images"]), plane.images[paths.anchors])
+    np.testing.assert_array_equal(unpack(data["lengths"]), paths.lengths)
+    np.testing.assert_array_equal(unpack(data["volume"]), plane.volume)
+    low, high = np.array(data["points"]["low"]), np.array(data["points"]["high"])
+    points = low + unpack(data["points"]) / 65535 * (high - low)
+    np.testing.assert_allclose(points, paths.points, atol=1e-4)
+
+
+def test_the_same_data_give_the_same_page(model, plane, paths, page):
+    again = build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+    assert again == page
+
+
+def test_images_that_are_not_square_are_refused(model, plane, paths):
+    oblong = Plane(**{**vars(plane), "images": plane.images[:, :12]})
+    with pytest.raises(DataError, match="12 pixels"):
+        build_page(pack_model(model), oblong, paths, Provenance(7, 0))
+
+
+def test_anchors_of_another_model_are_refused(model, plane, paths):
+    few = Plane(**{**vars(plane), "codes": plane.codes[:20]})
+    with pytest.raises(DataError, match="anchor 20 is no row of the 20 codes"):
+        build_page(pack_model(model), few, paths, Provenance(7, 0))

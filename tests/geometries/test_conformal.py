@@ -1,0 +1,178 @@
+"""Conformal geometries: the hyperbolic plane, the base geometry, finite differences."""
+
+import pytest
+import torch
+from torch.distributions import Normal
+
+from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geometries.conformal import Conformal, LatentEuclidean
+from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.densities import AggregatePosterior
+from tests.problems import DOUBLE, make_network
+
+BASES = [Wasserstein1, Wasserstein2, Euclidean, FisherRao]
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), **DOUBLE)
+
+
+def bump(z):
+    return -(z.square().sum(-1)) / 2 + z[..., 0].sin()
+
+
+def log_height(z):
+    return z[..., 1].log()
+
+
+def hyperbolic_plane():
+    """Half-plane model: F(z, v) = |v| / y."""
+    return Conformal(LatentEuclidean(), log_height, 1.0)
+
+
+def pairs_in_the_half_plane(dtype):
+    z0 = torch.tensor([[-1.0, 1.0], [0.0, 0.5], [0.3, 2.0]], dtype=dtype)
+    z1 = torch.tensor([[1.0, 1.0], [1.5, 1.5], [0.3, 0.7]], dtype=dtype)
+    cosh = 1 + (z1 - z0).square().sum(-1) / (2 * z0[:, 1] * z1[:, 1])
+    return z0, z1, torch.arccosh(cosh)
+
+
+@pytest.mark.parametrize("solver", [GaussNewton(tolerance=1e-7), LBFGS(tolerance=1e-7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_geodesics_of_the_half_plane_are_semicircles(solver, dtype):
+    z0, z1, distance = pairs_in_the_half_plane(dtype)
+    paths = connecting_geodesics(hyperbolic_plane(), z0, z1, solver=solver, controls=12, points=64)
+    points = paths(torch.linspace(0, 1, 33, dtype=dtype))  # (B, T, 2)
+    assert points.dtype == dtype
+    torch.testing.assert_close(paths.length, distance, rtol=1e-3, atol=0)
+    # Circles about (c, 0) through both ends; the last pair's geodesic is a vertical line.
+    squares = z1.square().sum(-1) - z0.square().sum(-1)
+    centre = (squares / (2 * (z1 - z0)[:, 0]))[:2, None]  # (2, 1)
+    radius = (points[:2, :, 0] - centre).square() + points[:2, :, 1].square()
+    torch.testing.assert_close(radius, radius[:, :1].expand_as(radius), rtol=5e-3, atol=0)
+    torch.testing.assert_close(
+        points[2, :, 0], torch.full((33,), 0.3, dtype=dtype), rtol=0, atol=1e-3
+    )
+    line = torch.lerp(z0[:, None], z1[:, None], torch.linspace(0, 1, 257, dtype=dtype)[:, None])
+    assert (paths.length[:2] < 0.99 * hyperbolic_plane().curve_length(line)[:2]).all()
+
+
+def test_gauss_newton_needs_few_steps():
+    z0, z1, _ = pairs_in_the_half_plane(torch.float64)
+    paths = connecting_geodesics(hyperbolic_plane(), z0, z1)
+    assert paths.converged.all()
+    assert paths.report.iterations.max() <= 20
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_strength_0_gives_the_base_geometry(base):
+    base = base(make_network("logistic"))
+    geometry = Conformal(base, bump, 0.0)
+    points, v = draw(2, 5, 2), draw(2, 5, 2, seed=1)
+    for measure in ("curve_length", "curve_energy", "volume"):
+        torch.testing.assert_close(
+            getattr(geometry, measure)(points), getattr(base, measure)(points), rtol=2e-4, atol=0
+        )
+    torch.testing.assert_close(geometry.norm(points, v), base.norm(points, v), rtol=2e-4, atol=0)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_norm_tensor_and_volume_are_weighted(base):
+    base = base(make_network("logistic"))
+    geometry = Conformal(base, bump, 0.7, reference=-0.4)
+    z, v = draw(6, 2), draw(6, 2, seed=1)
+    weight = (-0.7 * (bump(z) + 0.4)).exp()
+    options = {"rtol": 1e-3, "atol": 0}
+    torch.testing.assert_close(geometry.norm(z, v), weight * base.norm(z, v), **options)
+    square = weight.square()
+    tensor = base.tensor(z, v)
+    torch.testing.assert_close(geometry.tensor(z, v), square[:, None, None] * tensor, **options)
+    torch.testing.assert_close(geometry.volume(z), square * base.volume(z), **options)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_norm_is_the_limit_of_distances(base):
+    geometry = Conformal(base(make_network("logistic")), bump, 0.7)
+    z, v = draw(5, 2), draw(5, 2, seed=1)
+    ratio = geometry.distance(z, z + 1e-4 * v) / 1e-4 / geometry.norm(z, v)
+    torch.testing.assert_close(ratio, torch.ones_like(ratio), rtol=2e-3, atol=0)
+    torch.testing.assert_close(geometry.distance(z, z + v), geometry.distance(z + v, z))
+
+
+def test_weight_is_one_at_the_reference_and_bounded_elsewhere():
+    geometry = Conformal(LatentEuclidean(), lambda z: z[..., 0], 2.0, reference=3.0)
+    z = torch.tensor([[3.0, 0.0], [4.0, 0.0], [-1e6, 0.0], [1e6, 0.0]])
+    torch.testing.assert_close(
+        geometry.log_weight(z), torch.tensor([0.0, -2.0, 10.0, -10.0]), rtol=1e-3, atol=1e-3
+    )
+    assert torch.isfinite(geometry.distance(z[:1], z)).all()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_jacobian_against_finite_differences(base):
+    mean, scale = draw(30, 2), 0.3 * draw(30, 2, seed=3).abs()
+    density = AggregatePosterior(mean, scale, 0.4)
+    geometry = Conformal(base(make_network("logistic")), density, 0.8, reference=-2.0)
+    z, eps = draw(3, 4, 2, seed=5), 1e-6
+    family, p, jacobian = geometry.decode_with_jacobian(z)
+    other, q = geometry.decode(z)
+    assert family is other
+    assert p.shape == (3, 4, 3, 6)
+    assert jacobian.shape == (2, *p.shape)
+    torch.testing.assert_close(p, q)
+    for axis, e in enumerate(torch.eye(2, **DOUBLE)):
+        slope = (geometry.decode(z + eps * e)[1] - geometry.decode(z - eps * e)[1]) / (2 * eps)
+        torch.testing.assert_close(jacobian[axis], slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("base", [Wasserstein2, Euclidean])
+def test_gradient_of_the_energy_against_finite_differences(base):
+    density = AggregatePosterior(draw(30, 2), 0.3 * draw(30, 2, seed=3).abs(), 0.4)
+    geometry = Conformal(base(make_network("logistic")), density, 0.8)
+    points = draw(2, 4, 2).requires_grad_()
+    assert torch.autograd.gradcheck(geometry.curve_energy, points, eps=1e-6, rtol=1e-4)
+
+
+def test_curves_keep_to_the_codes():
+    angle = torch.linspace(0, torch.pi, 60, **DOUBLE)
+    codes = torch.stack((angle.cos(), angle.sin()), -1)  # half a circle
+    density = AggregatePosterior(codes, torch.full_like(codes, 0.1), 0.2)
+    reference = density(codes).mean()
+    z0, z1 = codes[:1] + torch.tensor([0.0, 0.3]), codes[-1:] + torch.tensor([0.0, 0.3])
+    heights = []
+    for strength in (0.0, 0.5, 2.0):
+        geometry = Conformal(LatentEuclidean(), density, strength, reference=reference)
+        path = connecting_geodesics(geometry, z0, z1)(torch.tensor([0.5], **DOUBLE))
+        heights.append(path[0, 0, 1])
+    assert abs(heights[0] - 0.3) < 1e-3
+    assert heights[0] < heights[1] < heights[2] < 1.2
+    assert heights[2] > 0.8
+
+
+def test_arguments_are_left_as_they_are():
+    geometry = hyperbolic_plane()
+    z = torch.tensor([[0.0, 1.0], [1.0, 2.0]])
+    copy = z.clone()
+    geometry.decode_with_jacobian(z)
+    geometry.curve_energy(z)
+    assert torch.equal(z, copy)
+    assert geometry.strength == 1.0
+
+
+def test_shapes_alone_are_enough():
+    geometry = hyperbolic_plane()
+    z = torch.empty(3, 5, 2, device="meta")
+    assert geometry.curve_length(z).shape == (3,)
+    family, p = geometry.decode(z)
+    assert p.shape == (3, 5, 3, 2)
+    assert geometry.residuals(family, p[:, 1:], p[:, :-1]).shape == (3, 4, 1, 2)
+
+
+def test_latent_distance_is_the_norm_of_the_difference():
+    z0, z1 = draw(4, 5), draw(4, 5, seed=1)
+    geometry = LatentEuclidean()
+    torch.testing.assert_close(geometry.distance(z0, z1), (z0 - z1).norm(dim=-1))
+    torch.testing.assert_close(geometry.volume(z0), torch.ones(4, **DOUBLE))
+    assert isinstance(geometry.decoder(z0), Normal)
