@@ -43,6 +43,8 @@ def files(tmp_path_factory):
         "mean": rng.normal(size=(60, 2)).astype("f4"),
         "scale": rng.uniform(0.05, 0.1, size=(60, 2)).astype("f4"),
         "split": np.repeat([0, 1, 2], 20).astype("u1"),
+        "labels": np.zeros(60, "u1"),
+        "indices": np.arange(60),
     }
     save_arrays(paths["codes"], codes, {})
     uncertain = UncertainDecoder(vae.decoder, torch.from_numpy(codes["mean"][:9]), 0.3)

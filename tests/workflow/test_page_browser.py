@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import Subset, save_subset
 from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -35,9 +37,9 @@ def folder(tmp_path_factory):
     of_rows = {"labels": np.full(120, 3, np.uint8), "indices": np.arange(120), "split": split}
     codes = rng.normal(size=(120, 2)).astype(np.float32)
     images = rng.integers(0, 256, (120, 64), dtype=np.uint8)
-    size = {"height": "8", "width": "8"}
-    save_arrays(folder / "data.safetensors", {"images": images, **of_rows}, size)
-    save_arrays(folder / "codes.safetensors", {"mean": codes, "scale": codes**2, **of_rows}, {})
+    subset = Subset(images, **of_rows, digits=(3,), validation_fraction=0.1, seed=5)
+    save_subset(subset, folder / "data.safetensors")
+    Codes(codes, codes**2, **of_rows).save(folder / "codes.safetensors")
     axis = np.linspace(-3, 3, 9, dtype=np.float32)
     volume = np.exp(axis[:, None] - axis)
     save_arrays(folder / "field.safetensors", {"x": axis, "y": axis, "volume": volume}, {})
@@ -49,7 +51,7 @@ def folder(tmp_path_factory):
     solve_page_geodesics.main(
         [
             *shared,
-            *("--anchors", str(ANCHORS), "--max-iterations", "100", "--tolerance", "1e-4"),
+            *("--anchors", str(ANCHORS), "--settings", '{"controls": 6, "points": 16}'),
             *("--output", geodesics, "--device", "cpu"),
         ]
     )

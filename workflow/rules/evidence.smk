@@ -560,11 +560,13 @@ if "starts" in EVIDENCE_PARTS:
             number=config["evidence"]["starts"]["pairs"],
             codes=config["evidence"]["starts"]["codes"],
             restarts=config["evidence"]["starts"]["restarts"],
+            settings=json.dumps(SOLVER_SETTINGS | config["evidence"]["starts"]["solver"]),
             seed=config["seed"],
             device=config["device"],
         shell:
             "python -m workflow.scripts.compare_starts --names {params.names} "
             "--models {input.models:q} --codes {input.codes:q} --pairs {input.pairs:q} "
             "--count {params.number} --graph-codes {params.codes} "
-            "--restarts {params.restarts} --seed {params.seed} --output {output:q} "
+            "--restarts {params.restarts} --settings {params.settings:q} "
+            "--seed {params.seed} --output {output:q} "
             "--threads {threads} --device {params.device:q} 2> {log:q}"

@@ -28,16 +28,14 @@ rule solve_page_geodesics:
         gpu=GPU,
     params:
         anchors=config["page"]["anchors"],
-        max_iterations=config["geodesics"]["max_iterations"],
-        tolerance=config["geodesics"]["tolerance"],
+        settings=json.dumps(SOLVER_SETTINGS | config["page"]["solver"]),
         seed=config["seed"],
         device=config["device"],
     shell:
         "python -m workflow.scripts.solve_page_geodesics --model {input.model:q} "
         "--codes {input.codes:q} --anchors {params.anchors} "
-        "--max-iterations {params.max_iterations} --tolerance {params.tolerance} "
-        "--seed {params.seed} --output {output:q} --threads {threads} "
-        "--device {params.device:q} 2> {log:q}"
+        "--settings {params.settings:q} --seed {params.seed} --output {output:q} "
+        "--threads {threads} --device {params.device:q} 2> {log:q}"
 
 
 rule build_page:

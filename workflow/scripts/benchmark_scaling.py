@@ -10,16 +10,19 @@ import statistics
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.pairs import find_ends
 from latent_transport.evidence.measures.benchmarks import ClockedWasserstein1, resident_peak, timed
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.dispatch import backend
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -31,10 +34,9 @@ def load_pairs(
 ) -> tuple[Tensor, Tensor]:
     """Endpoints (number, d) twice: the first pairs of the shuffled table, repeated."""
     table = load_table(pairs).sample(frac=1, random_state=0).head(distinct)
-    mean = torch.from_numpy(load_arrays(codes, "mean")["mean"]).to(device)  # (n, d)
-    rows = torch.arange(number) % len(table)
-    z0, z1 = (mean[torch.tensor(table[row].to_numpy())[rows]] for row in ("row0", "row1"))
-    return z0, z1
+    table = table.iloc[np.arange(number) % len(table)]
+    z0, z1 = find_ends(Codes.load(codes), table)  # (number, d) each
+    return torch.from_numpy(z0).to(device), torch.from_numpy(z1).to(device)
 
 
 def measure(arguments: argparse.Namespace, number: int) -> dict[str, float]:

@@ -10,6 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.pairs import find_ends
 from latent_transport.evidence.measures.benchmarks import (
     LiteralWasserstein1,
     seconds_to_reach,
@@ -27,7 +29,7 @@ from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.dispatch import backend
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -223,8 +225,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     decoder = load_vae(arguments.model, device).decoder
     # Every kind of pair stands in the first rows of a shuffled table.
     table = load_table(arguments.pairs).sample(frac=1, random_state=0).head(arguments.count)
-    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
-    z0, z1 = (codes[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
+    ends = find_ends(Codes.load(arguments.codes), table)
+    z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (n, d) each
     comparison = Comparison(decoder, z0, z1, few=arguments.count_published)
     frame = pd.DataFrame(compare(comparison, rounds=arguments.rounds, restarts=arguments.restarts))
     frame.insert(0, "model", arguments.name)

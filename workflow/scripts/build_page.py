@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.page.builder import Plane, Provenance, build_page
 from latent_transport.evidence.page.network import pack_decoder
 from latent_transport.evidence.page.paths import AnchorPaths
@@ -23,11 +25,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="HTML file to write")
     arguments = parser.parse_args(argv)
     field = load_arrays(arguments.field, "x", "y", "volume")
-    subset = load_arrays(arguments.subset, "images", "indices")
+    subset = load_subset(arguments.subset)
     plane = Plane(
-        codes=load_arrays(arguments.codes, "mean")["mean"],
-        indices=subset["indices"],
-        images=subset["images"],
+        codes=Codes.load(arguments.codes).mean,
+        indices=subset.indices,
+        images=subset.images,
         **field,
     )
     decoder = pack_decoder(

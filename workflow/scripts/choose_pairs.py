@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import SPLITS
 from latent_transport.evidence.data.pairs import choose_pairs
-from latent_transport.storage import load_arrays, save_table
+from latent_transport.storage import save_table
 from workflow.scripts.command import run
 
 
@@ -18,16 +19,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table of pairs to write")
     arguments = parser.parse_args(argv)
-    codes = load_arrays(arguments.codes, "mean", "split", "indices", "labels")
     pairs = choose_pairs(
-        codes["mean"],
-        codes["split"],
-        codes["indices"],
-        codes["labels"],
+        Codes.load(arguments.codes),
         random=arguments.random,
         far=arguments.far,
         seed=arguments.seed,
-        among=SPLITS.index(arguments.split),
+        split=arguments.split,
     )
     save_table(pairs, arguments.output)
 

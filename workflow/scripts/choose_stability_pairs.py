@@ -3,10 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
-
-from latent_transport.evidence.data.pairs import choose_pairs
-from latent_transport.storage import load_arrays, save_table
+from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.data.pairs import choose_random_pairs
+from latent_transport.storage import save_table
 from workflow.scripts.command import run
 
 
@@ -17,16 +16,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table of pairs to write")
     arguments = parser.parse_args(argv)
-    subset = load_arrays(arguments.subset, "split", "indices", "labels")
-    pairs = choose_pairs(
-        np.zeros((len(subset["split"]), 1)),  # uniform pairs look at no model's codes
-        subset["split"],
-        subset["indices"],
-        subset["labels"],
-        random=arguments.pairs,
-        far=0,
-        seed=arguments.seed,
-    )
+    subset = load_subset(arguments.subset)
+    pairs = choose_random_pairs(subset, arguments.pairs, seed=arguments.seed)
     save_table(pairs[["pair", "index0", "index1", "label0", "label1"]], arguments.output)
 
 

@@ -4,21 +4,24 @@ import argparse
 import json
 from collections.abc import Sequence
 
-import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.claims.strengths import score_strengths
+from latent_transport.evidence.data.pairs import find_ends
 from latent_transport.evidence.measures.classifiers import load_classifier
 from latent_transport.evidence.measures.containment import LINE
+from latent_transport.evidence.measures.judgements import judge_paths
 from latent_transport.evidence.measures.plausibility import Judge, extract_features
+from latent_transport.evidence.measures.strips import inner_fractions
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.measures import FINE_SEGMENTS
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.loading import load_geometry
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, replacing, save_table
+from latent_transport.storage import load_table, replacing, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
@@ -48,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     training = images_of(load_subset(arguments.subset), "train", device)  # (m, D)
     features = extract_features(classifier, training)  # (m, F)
     judge = Judge(vae, classifier, features, arguments.samples)
-    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
-    z0, z1 = (codes[torch.tensor(pairs[row].to_numpy())] for row in ("row0", "row1"))  # (p, d)
+    ends = find_ends(Codes.load(arguments.codes), pairs)
+    z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (p, d) each
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (N,)
     curves = {LINE: torch.lerp(z0[:, None], z1[:, None], t[:, None])}  # (p, N, d) each
     for strength in tqdm(arguments.candidates, unit="strength"):
@@ -62,15 +65,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             device=device,
         )
         curves[str(strength)] = arguments.settings.connect(geometry, z0, z1)(t)
-    fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
-    tables = []
-    for path, points in curves.items():
-        # The same noise on every path, so that their comparison is free of it.
-        generator = torch.Generator(device).manual_seed(arguments.seed)
-        measured = judge.measure_paths(points, fractions, generator)
-        columns = {name: values.cpu().numpy() for name, values in measured.items()}
-        tables.append(pd.DataFrame({"pair": pairs["pair"], "path": path, **columns}))
-    scores = score_strengths(pd.concat(tables), LINE)
+    fractions = inner_fractions(arguments.images, device)  # (T,)
+    table = judge_paths(judge, pairs, curves, fractions, seed=arguments.seed, at_once=len(pairs))
+    scores = score_strengths(table, LINE)
     save_table(scores, arguments.table)
     best = {"strength": scores.loc[scores["score"].idxmax(), "strength"]}
     with replacing(arguments.strength) as path:

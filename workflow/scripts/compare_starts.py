@@ -6,12 +6,15 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.pairs import find_ends
+from latent_transport.evidence.measures.connections import measure_starts
 from latent_transport.evidence.measures.summaries import summarise_starts
-from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.graphs import NeighbourGraph
+from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -25,31 +28,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, required=True, help="pairs of each model")
     parser.add_argument("--graph-codes", type=int, required=True, help="codes in the graph")
     parser.add_argument("--restarts", type=int, required=True, help="random starts")
+    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     rows = []
-    for name, model, codes, pairs in zip(
+    for name, model, codes_file, pairs in zip(
         arguments.names, arguments.models, arguments.codes, arguments.pairs, strict=True
     ):
-        arrays = load_arrays(codes, "mean", "split")
-        every = torch.from_numpy(arrays["mean"]).to(device)  # (n, d)
-        training = torch.from_numpy(arrays["split"] == 0).to(device)  # (n,)
+        codes = Codes.load(codes_file)
+        training = codes.of("train").mean  # (n, d)
         generator = torch.Generator().manual_seed(arguments.seed)
-        nodes = torch.randperm(int(training.sum()), generator=generator)[: arguments.graph_codes]
+        nodes = torch.randperm(len(training), generator=generator)[: arguments.graph_codes]
         table = load_table(pairs).sample(frac=1, random_state=arguments.seed)
         table = table.head(arguments.count).reset_index(drop=True)
-        z0, z1 = (every[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
+        z0, z1 = (torch.from_numpy(z).to(device) for z in find_ends(codes, table))  # (m, d) each
         geometry = Wasserstein1(load_vae(model, device).decoder)
-        graph = NeighbourGraph(geometry, every[training][nodes.to(device)])
-        for start, options in (
-            ("line", {}),
-            ("graph", {"start": graph}),
-            ("random", {"restarts": arguments.restarts}),
-        ):
-            table[start] = connecting_geodesics(geometry, z0, z1, **options).length.cpu().numpy()
+        graph = NeighbourGraph(geometry, torch.from_numpy(training[nodes.numpy()]).to(device))
+        lengths = measure_starts(
+            geometry, z0, z1, arguments.settings, graph=graph, restarts=arguments.restarts
+        )
+        table = table.assign(**{start: length.cpu().numpy() for start, length in lengths.items()})
         rows += [
             {"model": name, "kind": kind, "restarts": arguments.restarts, **summarise_starts(part)}
             for kind, part in table.groupby("kind", sort=False)

@@ -4,7 +4,7 @@ import argparse
 
 import torch
 
-from latent_transport.datasets.subsets import SPLITS, Subset
+from latent_transport.datasets.subsets import Subset
 from latent_transport.storage import DataError
 from workflow.provenance import name_processor, note_device
 
@@ -33,5 +33,4 @@ def prepare(arguments: argparse.Namespace) -> torch.device:
 
 def images_of(subset: Subset, split: str, device: torch.device) -> torch.Tensor:
     """Images (n, D) of one split, as float32 grey levels on the device."""
-    rows = subset.split == SPLITS.index(split)
-    return torch.from_numpy(subset.images[rows]).to(device, torch.float32)
+    return torch.from_numpy(subset.of(split).images).to(device, torch.float32)

@@ -7,19 +7,13 @@ import numpy as np
 import torch
 
 from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.data.pairs import draw_pairs
-from latent_transport.geometries.measures import decode_along, equal_length_parameters
-from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.evidence.measures.strips import decode_strips, inner_fractions
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_arrays
+from latent_transport.storage import load_table, save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
-
-
-def load_points(path: str, pairs: Sequence[int]) -> torch.Tensor:
-    """Points (m, N, d) on the curves of some pairs."""
-    curves = load_arrays(path, "pair", "points")
-    return torch.from_numpy(curves["points"][np.searchsorted(curves["pair"], pairs)])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -41,25 +35,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = load_table(arguments.geodesics).set_index("pair")
     pairs = draw_pairs(table.reset_index(), arguments.pairs, arguments.seed)
     decoder = load_vae(arguments.model, device).decoder
-    fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
     curves = {"geodesic": arguments.curves}
     curves |= zip(arguments.further, arguments.further_curves, strict=True)
-    points = {name: load_points(path, pairs).to(device) for name, path in curves.items()}
+    paths = {
+        name: torch.from_numpy(Curves.load(path).of(pairs).points).to(device)
+        for name, path in curves.items()
+    }  # (m, N, d) each
     ends_of = table.loc[pairs, ["row0", "row1"]].to_numpy()  # (m, 2)
     ends = subset.images[ends_of]  # (m, 2, D)
-    weight = fractions.cpu().numpy()[:, None]  # (T, 1)
-    straight = points["geodesic"][:, [0, -1]]  # (m, 2, d)
     arrays = {
         "pair": np.asarray(pairs, dtype=np.int64),
         "ends": ends,
         "labels": subset.labels[ends_of],
-        "line": decode_along(decoder, straight, fractions.expand(len(pairs), -1)).cpu().numpy(),
-        "interpolation": ((1 - weight) * ends[:, :1] + weight * ends[:, 1:]).astype(np.float32),
+        **decode_strips(decoder, paths, ends, inner_fractions(arguments.images, device)),
     }
-    for name, path in points.items():
-        # All paths advance by equal W1 lengths, whatever they are shortest in.
-        parameters = equal_length_parameters(Wasserstein1(decoder), path, fractions)  # (m, T)
-        arrays[name] = decode_along(decoder, path, parameters).cpu().numpy()
     save_arrays(arguments.output, arrays, {})
 
 

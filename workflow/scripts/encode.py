@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import torch
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -28,14 +28,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         vae.encoder(batch.to(device)).base_dist
         for batch in torch.from_numpy(subset.images).split(IMAGES_AT_ONCE)
     ]
-    arrays = {
-        "mean": torch.cat([posterior.loc for posterior in posteriors]).cpu().numpy(),
-        "scale": torch.cat([posterior.scale for posterior in posteriors]).cpu().numpy(),
-        "labels": subset.labels,
-        "indices": subset.indices,
-        "split": subset.split,
-    }
-    save_arrays(arguments.output, arrays, {})
+    codes = Codes(
+        mean=torch.cat([posterior.loc for posterior in posteriors]).cpu().numpy(),
+        scale=torch.cat([posterior.scale for posterior in posteriors]).cpu().numpy(),
+        labels=subset.labels,
+        indices=subset.indices,
+        split=subset.split,
+    )
+    codes.save(arguments.output)
 
 
 if __name__ == "__main__":

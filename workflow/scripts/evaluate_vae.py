@@ -3,14 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 import torch
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import SPLITS, load_subset
 from latent_transport.models.training import evaluate_elbo
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
@@ -33,21 +33,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     subset = load_subset(arguments.subset)
     vae = load_vae(arguments.model, device)
     history = load_table(arguments.history)
-    codes = load_arrays(arguments.codes, "mean", "split")
-    held_out = codes["mean"][codes["split"] == SPLITS.index("test")]
+    held_out = Codes.load(arguments.codes).of("test").mean  # (n, d)
     loss = evaluate_elbo(
         vae,
         images_of(subset, "test", device),
         generator=torch.Generator(device).manual_seed(arguments.seed),
         samples=SAMPLES,
     )
-    counts = np.bincount(subset.split, minlength=len(SPLITS))
     row = {
         "model": arguments.name,
         "digits": " ".join(map(str, subset.digits)),
         "latent_dim": vae.architecture.latent_dim,
         "components": vae.architecture.components,
-        **dict(zip(SPLITS, counts.tolist(), strict=True)),
+        **{split: len(subset.rows(split)) for split in SPLITS},
         "epochs": len(history),
         "best_epoch": int(history.loc[history["validation_loss"].idxmin(), "epoch"]),
         "bits_per_dim": loss["loss"],

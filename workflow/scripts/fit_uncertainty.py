@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from latent_transport.datasets.subsets import SPLITS, load_subset
+from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import load_subset
 from latent_transport.models.uncertainty import fit_uncertainty, save_uncertainty
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
@@ -26,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    codes = load_arrays(arguments.codes, "mean", "split")
-    train = codes["mean"][codes["split"] == SPLITS.index("train")]  # (n, d)
+    train = Codes.load(arguments.codes).of("train").mean  # (n, d)
     decoder, notes = fit_uncertainty(
         load_vae(arguments.model, device),
         torch.from_numpy(train).to(device),

@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
+from latent_transport.evidence.data.curves import Curves
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 
 
@@ -19,17 +19,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     tables = [table for table in map(load_table, arguments.tables) if len(table)]
     table = pd.concat(tables).sort_values("pair", ignore_index=True)
-    chunks = [load_arrays(path) for path in arguments.curves]
-    pair = np.concatenate([chunk["pair"] for chunk in chunks])
-    order = np.argsort(pair)
-    arrays = {
-        "pair": pair[order],
-        "t": chunks[0]["t"],
-        "points": np.concatenate([chunk["points"] for chunk in chunks])[order],
-    }
+    curves = Curves.gather([Curves.load(path) for path in arguments.curves])
     for path in arguments.output_tables:
         save_table(table, path)
-    save_arrays(arguments.output_curves, arrays, {})
+    curves.save(arguments.output_curves)
 
 
 if __name__ == "__main__":

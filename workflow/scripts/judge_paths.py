@@ -3,21 +3,18 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
-import pandas as pd
 import torch
-from tqdm.auto import tqdm
 
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.measures.classifiers import load_classifier
 from latent_transport.evidence.measures.containment import load_paths
+from latent_transport.evidence.measures.judgements import judge_paths
 from latent_transport.evidence.measures.plausibility import Judge, extract_features
+from latent_transport.evidence.measures.strips import inner_fractions
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
-
-PAIRS_AT_ONCE = 16
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,35 +39,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     classifier = load_classifier(arguments.classifier, device)
     training = extract_features(classifier, images_of(subset, "train", device))  # (m, F)
     judge = Judge(vae, classifier, training, arguments.samples)
-    fractions = torch.linspace(0, 1, arguments.images + 2, device=device)[1:-1]  # (T,)
     ends = torch.from_numpy(subset.images[pairs[["row0", "row1"]].to_numpy()])  # (p, 2, D)
     paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
-    batches = np.array_split(np.arange(len(pairs)), -(-len(pairs) // PAIRS_AT_ONCE))
-
-    def measure_curves(points: torch.Tensor, generator: torch.Generator) -> dict:
-        return judge.measure_paths(points, fractions, generator)
-
-    def measure_interpolation(ends: torch.Tensor, generator: torch.Generator) -> dict:
-        first, last = ends.to(fractions.dtype).split(1, dim=1)  # (b, 1, D) each
-        images = torch.lerp(first, last, fractions[:, None])  # (b, T, D)
-        missing = torch.full((len(ends),), torch.nan, device=device)
-        return judge.measure(images, generator) | {"pixel_entropy": missing}
-
-    jobs = {name: (torch.from_numpy(points), measure_curves) for name, points in paths.items()}
-    jobs["interpolation"] = (ends, measure_interpolation)
-    tables = []
-    for path, (data, measure) in tqdm(jobs.items(), unit="path"):
-        # The same noise on every path, so that their comparison is free of it.
-        generator = torch.Generator(device).manual_seed(arguments.seed)
-        for rows in batches:
-            measured = measure(data[rows].to(device), generator)
-            table = pairs.loc[rows, ["kind", "pair"]].assign(model=arguments.name, path=path)
-            for name, values in measured.items():
-                table[name] = values.cpu().numpy()
-            tables.append(table)
-    table = pd.concat(tables)
-    keys = ["model", "kind", "pair", "path"]
-    save_table(table[keys + [name for name in table if name not in keys]], arguments.output)
+    table = judge_paths(
+        judge,
+        pairs,
+        {name: torch.from_numpy(points) for name, points in paths.items()},
+        inner_fractions(arguments.images, device),
+        ends=ends,
+        seed=arguments.seed,
+    )
+    table.insert(0, "model", arguments.name)
+    save_table(table, arguments.output)
 
 
 if __name__ == "__main__":

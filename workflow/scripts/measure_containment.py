@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from latent_transport.datasets.subsets import SPLITS
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
     load_paths,
     measure_containment,
 )
-from latent_transport.storage import load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 
 
@@ -25,8 +25,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=float, default=0.99, help="of the codes in the region")
     parser.add_argument("--output", required=True, help="table to write")
     arguments = parser.parse_args(argv)
-    codes = load_arrays(arguments.codes, "mean", "split")
-    train, validation, _ = (codes["mean"][codes["split"] == n] for n in range(len(SPLITS)))
+    codes = Codes.load(arguments.codes)
+    train, validation = (codes.of(split).mean for split in ("train", "validation"))  # (n, d) each
     region = LatentRegion.fit(train, validation, share=arguments.share)
     pairs = load_table(arguments.pairs)
     tables = []

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 import torch
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.distributions.registry import distribution_mean
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.data.pairs import draw_far_pair
 from latent_transport.evidence.measures.fields import measure_field
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, load_table, save_arrays
+from latent_transport.storage import load_table, save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -30,16 +32,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, 2)
-    curves = load_arrays(arguments.curves, "pair", "points", "t")
+    codes = torch.from_numpy(Codes.load(arguments.codes).mean).to(device)  # (n, 2)
+    curves = Curves.load(arguments.curves)
     geometry = Wasserstein1(decoder, directions=DIRECTIONS)
     # Any of the curves may be drawn.
-    every = torch.from_numpy(curves["points"]).to(device)  # (m, T, 2)
+    every = torch.from_numpy(curves.points).to(device)  # (m, T, 2)
     field = measure_field(geometry, codes, every, size=arguments.size)
     pair = draw_far_pair(load_table(arguments.geodesics), arguments.seed)
-    points = curves["points"][curves["pair"] == pair][0]  # (T, 2)
-    geodesic = torch.from_numpy(points).to(device)  # (T, 2)
-    t = torch.from_numpy(curves["t"]).to(device)[:, None]  # (T, 1)
+    geodesic = torch.from_numpy(curves.of([pair]).points[0]).to(device)  # (T, 2)
+    t = torch.from_numpy(curves.t).to(device)[:, None]  # (T, 1)
     line = torch.lerp(geodesic[0], geodesic[-1], t)  # (T, 2)
     surface_geodesic = field.project(distribution_mean(decoder(geodesic)))  # (T, 3)
     arrays = {

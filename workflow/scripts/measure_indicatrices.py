@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.fields import cell_centres, ellipse_departure, indicatrices
 from latent_transport.geometries.riemannian import Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays, save_arrays
+from latent_transport.storage import save_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (m, 2)
+    codes = torch.from_numpy(Codes.load(arguments.codes).mean).to(device)  # (m, 2)
     points = cell_centres(codes, arguments.size)  # (n, 2)
     angles = torch.arange(arguments.angles, device=device) * (2 * math.pi / arguments.angles)
     wasserstein1 = indicatrices(Wasserstein1(decoder), points, angles)  # (n, A, 2)

@@ -3,14 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.measures.separation import measure_separation
 from latent_transport.geometries.riemannian import FisherRao
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import DataError, load_arrays, load_table, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -27,21 +27,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    ours, theirs = (
-        load_arrays(path, "pair", "points")
-        for path in (arguments.wasserstein1, arguments.fisher_rao)
-    )
     table = load_table(arguments.pairs)[["kind", "pair"]]
-    if not all(np.array_equal(table["pair"], curves["pair"]) for curves in (ours, theirs)):
-        raise DataError(
-            f"{arguments.wasserstein1} and {arguments.fisher_rao} are not of the pairs of "
-            f"{arguments.pairs}: delete them and run the workflow again"
-        )
+    ours, theirs = (
+        torch.from_numpy(Curves.load(path).of(table["pair"]).points).to(device)
+        for path in (arguments.wasserstein1, arguments.fisher_rao)
+    )  # (m, T, d) each
     measured = measure_separation(
         Wasserstein1(decoder),
-        torch.from_numpy(ours["points"]).to(device),
+        ours,
         FisherRao(decoder),
-        torch.from_numpy(theirs["points"]).to(device),
+        theirs,
     )
     table.insert(0, "model", arguments.name)
     table["path"] = "wasserstein1"

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.evidence.plotting.surfaces import plot_geodesic_and_chord
 from latent_transport.storage import load_arrays
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
     field = load_arrays(arguments.field, *ARRAYS)
-    codes = load_arrays(arguments.codes, "mean")["mean"]
+    codes = Codes.load(arguments.codes).mean
     save_figure(plot_geodesic_and_chord(field, codes), *arguments.output)
 
 

@@ -3,10 +3,11 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.plotting.spaces import (
     LatentSpace,
     draw_curve_pairs,
-    find_curves,
     plot_latent_spaces,
 )
 from latent_transport.evidence.plotting.style import model_title, save_figure
@@ -46,8 +47,8 @@ def load_space(
     chosen = draw_curve_pairs(load_table(geodesics), pairs, seed=seed)
     return LatentSpace(
         title=model_title(model),
-        codes=load_arrays(codes, "mean")["mean"],
-        curves=find_curves(chosen, **load_arrays(curves, "pair", "points")),
+        codes=Codes.load(codes).mean,
+        curves=Curves.load(curves).of(chosen).points,
         **load_arrays(field, "x", "y", "volume"),
     )
 

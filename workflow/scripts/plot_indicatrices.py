@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.plotting.indicatrices import plot_indicatrices
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_arrays
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figure = plot_indicatrices(
         load_arrays(arguments.indicatrices, *ARRAYS),
         load_arrays(arguments.field, "x", "y", "volume"),
-        load_arrays(arguments.codes, "mean")["mean"],
+        Codes.load(arguments.codes).mean,
     )
     save_figure(figure, *arguments.output)
 

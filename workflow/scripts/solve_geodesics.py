@@ -5,14 +5,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.pairs import find_ends, take_chunk
+from latent_transport.evidence.measures.connections import connect_pairs
 from latent_transport.geodesics.settings import SolverSettings
-from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.loading import load_geometry
-from latent_transport.storage import load_arrays, load_table, save_arrays, save_table
+from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -41,10 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    number, chunks = map(int, arguments.chunk.split("-of-"))
-    table = load_table(arguments.pairs)
-    table = table[table["pair"] % chunks == number - 1].reset_index(drop=True)
-    codes = torch.from_numpy(load_arrays(arguments.codes, "mean")["mean"]).to(device)  # (n, d)
+    pairs = take_chunk(load_table(arguments.pairs), arguments.chunk)
+    ends = find_ends(Codes.load(arguments.codes), pairs)
+    z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (m, d) each
     geometry = load_geometry(
         arguments.geometry,
         vae=arguments.model,
@@ -54,33 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         strength=arguments.strength,
         device=device,
     )
-    t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (257,)
-    z0, z1 = (codes[torch.tensor(table[row].to_numpy())] for row in ("row0", "row1"))
-    points = z0.new_empty(0, len(t), z0.shape[1])
-    if len(table):
-        paths = arguments.settings.connect(geometry, z0, z1, progress="geodesics")
-        points = paths(t)  # (m, 257, d)
-        line = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (m, 257, d)
-        line_length, line_energy = measure_curves(geometry, line)
-        measured = {
-            "length": paths.length,
-            "energy": paths.energy,
-            "line_length": line_length,
-            "line_energy": line_energy,
-            "shortening": 1 - paths.length / line_length,
-            "iterations": paths.report.iterations,
-            "converged": paths.converged,
-        }
-        for name, values in measured.items():
-            table[name] = values.cpu().numpy()
-        table["seconds"] = paths.report.seconds / len(table)
+    table, curves = connect_pairs(geometry, pairs, z0, z1, arguments.settings, progress="geodesics")
     save_table(table, arguments.table)
-    arrays = {
-        "pair": table["pair"].to_numpy(np.int64),
-        "t": t.cpu().numpy(),
-        "points": points.cpu().numpy(),
-    }
-    save_arrays(arguments.curves, arrays, {})
+    curves.save(arguments.curves)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from latent_transport.datasets.subsets import SPLITS
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.measures.crossings import SEGMENTS, connect_in_each
 from latent_transport.evidence.page.anchors import choose_anchors
 from latent_transport.evidence.page.paths import AnchorPaths
-from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
-from latent_transport.geometries.measures import equal_length_parameters, measure_curves
+from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -27,10 +25,6 @@ GEOMETRIES = {
 }
 # Those that know mixtures of logistics.
 OF_MIXTURES = ("wasserstein1", "euclidean")
-# Fisher-Rao takes seconds a geodesic at the finer settings of the other rules, and these lengths
-# are within a thousandth of theirs.
-CONTROLS, POINTS, SEGMENTS = 6, 16, 64
-STORED = 33
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,60 +32,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--anchors", type=int, required=True, help="number of anchors")
-    parser.add_argument("--max-iterations", type=int, required=True)
-    parser.add_argument("--tolerance", type=float, required=True)
+    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="arrays to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    arrays = load_arrays(arguments.codes, "mean", "split")
-    mean = arrays["mean"]  # (n, 2)
-    held_out = np.flatnonzero(arrays["split"] == SPLITS.index("test"))
-    anchors = held_out[choose_anchors(mean[held_out], arguments.anchors, arguments.seed)]
+    codes = Codes.load(arguments.codes)
+    held_out = codes.rows("test")
+    chosen = choose_anchors(codes.mean[held_out], arguments.anchors, arguments.seed)
+    anchors = held_out[chosen]  # (A,)
     first, second = np.triu_indices(len(anchors), 1)  # (m,) each
-    codes = torch.from_numpy(mean).to(device)
-    z0, z1 = codes[torch.from_numpy(anchors[first])], codes[torch.from_numpy(anchors[second])]
+    z0, z1 = (
+        torch.from_numpy(codes.mean[anchors[side]]).to(device) for side in (first, second)
+    )  # (m, 2) each
     names = GEOMETRIES if decoder.architecture.components == 1 else OF_MIXTURES
     geometries = {name: GEOMETRIES[name](decoder) for name in names}
-    solver = GaussNewton(max_iterations=arguments.max_iterations, tolerance=arguments.tolerance)
-    t = torch.linspace(0, 1, SEGMENTS + 1, device=device)  # (65,)
-    fractions = torch.linspace(0, 1, STORED, device=device)  # (T,)
-    curves, stored, converged = [], [], []
-    for geometry in geometries.values():
-        paths = connecting_geodesics(
-            geometry, z0, z1, solver=solver, controls=CONTROLS, points=POINTS
-        )
-        points = paths(t)  # (m, 65, 2)
-        with torch.no_grad():
-            parameters = equal_length_parameters(geometry, points, fractions)  # (m, T)
-        curves.append(points)
-        stored.append(sample_polylines(points, parameters).cpu().numpy())
-        converged.append(paths.converged.cpu().numpy())
-    curves.append(torch.lerp(z0[:, None], z1[:, None], t[:, None]))  # (m, 65, 2)
-    lengths = [
-        [measure_curves(geometry, points)[0].cpu().numpy() for geometry in geometries.values()]
-        for points in curves
-    ]
+    crossings = connect_in_each(geometries, z0, z1, arguments.settings)
     AnchorPaths(
         geometries=tuple(geometries),
         anchors=anchors,
         pairs=np.stack((first, second), -1),
-        points=np.stack(stored),
-        lengths=np.array(lengths),
-        converged=np.stack(converged),
+        points=crossings.points,
+        lengths=crossings.lengths,
+        converged=crossings.converged,
         segments=SEGMENTS,
     ).save(arguments.output)
-
-
-def sample_polylines(points: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
-    """Points on polylines (m, N, d) at ``parameters`` (m, T) in [0, 1]: shape (m, T, d)."""
-    position = parameters * (points.shape[1] - 1)  # (m, T)
-    before = position.floor().clamp(max=points.shape[1] - 2).long()  # (m, T)
-    rows = torch.arange(len(points), device=points.device)[:, None]  # (m, 1)
-    weight = (position - before).unsqueeze(-1)  # (m, T, 1)
-    return torch.lerp(points[rows, before], points[rows, before + 1], weight)
 
 
 if __name__ == "__main__":

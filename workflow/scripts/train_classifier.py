@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     train, validation, test = (
         (
             images_of(subset, split, device),
-            torch.from_numpy(subset.labels[subset.split == number]).to(device),
+            torch.from_numpy(subset.of(split).labels).to(device),
         )
-        for number, split in enumerate(SPLITS)
+        for split in SPLITS
     )
     classifier, history = train_classifier(
         train,

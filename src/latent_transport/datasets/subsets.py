@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from latent_transport.storage import DataError, load_arrays, load_metadata, save
 
 HEIGHT, WIDTH = 28, 28
 SPLITS = ("train", "validation", "test")
+ARRAYS = ("images", "labels", "indices", "split")  # of a subset, a row an image
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,40 @@ class Subset:
     digits: tuple[int, ...]
     validation_fraction: float
     seed: int
+
+    def rows(self, split: str) -> np.ndarray:
+        """Rows (k,) of the images of a split.
+
+        Raises
+        ------
+        DataError
+            If there is no split of that name.
+        """
+        return rows_of(split, self.split)
+
+    def of(self, split: str) -> Self:
+        """Return the images of a split.
+
+        Raises
+        ------
+        DataError
+            If there is no split of that name.
+        """
+        rows = self.rows(split)  # (k,)
+        return replace(self, **{name: getattr(self, name)[rows] for name in ARRAYS})
+
+
+def rows_of(split: str, numbers: np.ndarray) -> np.ndarray:
+    """Rows (k,) of a split, by the number (n,) of each row's split in :data:`SPLITS`.
+
+    Raises
+    ------
+    DataError
+        If there is no split of that name.
+    """
+    if split not in SPLITS:
+        raise DataError(f"no split is called {split!r}; expected one of {', '.join(SPLITS)}")
+    return np.flatnonzero(numbers == SPLITS.index(split))
 
 
 def make_subset(
@@ -116,7 +152,7 @@ def save_subset(subset: Subset, path: str | Path) -> None:
     """Write a subset as a safetensors file, its digits, fraction and seed as metadata."""
     save_arrays(
         path,
-        {name: getattr(subset, name) for name in ("images", "labels", "indices", "split")},
+        {name: getattr(subset, name) for name in ARRAYS},
         {
             "digits": json.dumps(subset.digits),
             "validation_fraction": repr(subset.validation_fraction),
@@ -135,7 +171,7 @@ def load_subset(path: str | Path) -> Subset:
     DataError
         If the file is missing, damaged, or not a subset.
     """
-    arrays = load_arrays(path, "images", "labels", "indices", "split")
+    arrays = load_arrays(path, *ARRAYS)
     metadata = load_metadata(path)
     try:
         return Subset(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
@@ -12,9 +13,8 @@ from latent_transport.models.catalogue import GEOMETRIES, Recipe
 from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.uncertainty import load_ensemble, load_uncertainty
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import DataError, load_arrays
+from latent_transport.storage import DataError
 
-TRAIN, VALIDATION = 0, 1
 SEED = 0  # of the codes that stand for all in the density
 
 METRICS = {
@@ -98,19 +98,18 @@ def _weigh(
     geometry: Geometry, codes: str | Path, strength: float, device: torch.device | str
 ) -> Geometry:
 
-    arrays = load_arrays(codes, "mean", "scale", "split")
-    mean, scale = (torch.from_numpy(arrays[key]).to(device) for key in ("mean", "scale"))  # (n, d)
-    train, validation = (
-        torch.from_numpy(arrays["split"] == split).to(device) for split in (TRAIN, VALIDATION)
-    )
-    if train.sum() < 2 or not validation.any():
+    every = Codes.load(codes)
+    train, validation = every.of("train"), every.of("validation")
+    if len(train) < 2 or not len(validation):
         raise DataError(
-            f"{codes} has codes of {int(train.sum())} training and {int(validation.sum())} "
-            "validation images; a density needs at least 2 and 1"
+            f"{codes} has codes of {len(train)} training and {len(validation)} validation images; "
+            "a density needs at least 2 and 1"
         )
     density = AggregatePosterior(
-        mean[train], scale[train], generator=torch.Generator().manual_seed(SEED)
+        torch.from_numpy(train.mean).to(device),
+        torch.from_numpy(train.scale).to(device),
+        generator=torch.Generator().manual_seed(SEED),
     )
     # Held-out codes, since each training code lies on a peak of its own.
-    reference = density(mean[validation]).mean()
+    reference = density(torch.from_numpy(validation.mean).to(device)).mean()
     return Conformal(geometry, density, strength, reference=reference)

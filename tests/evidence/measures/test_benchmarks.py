@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 
 import latent_transport as lt
+from latent_transport.datasets.codes import Codes
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.evidence.measures.benchmarks import (
     ClockedWasserstein1,
@@ -32,7 +33,7 @@ from latent_transport.evidence.measures.benchmarks import (
 from latent_transport.evidence.plotting.benchmarks import plot_benchmark
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.models.vae import VAE, Architecture, save_vae
-from latent_transport.storage import DataError, save_arrays, save_table
+from latent_transport.storage import DataError, save_table
 from tests.problems import make_network
 from workflow.scripts import benchmark_scaling, benchmark_solvers, benchmark_wasserstein1
 
@@ -206,7 +207,8 @@ def model(tmp_path_factory):
     torch.manual_seed(0)
     save_vae(VAE(Architecture(latent_dim=2, data_dim=12, hidden=(8,))), files["model"], {})
     codes = np.random.default_rng(0).standard_normal((12, 2)).astype(np.float32)
-    save_arrays(files["codes"], {"mean": codes}, {})
+    rows = {name: np.zeros(12, np.uint8) for name in ("labels", "indices", "split")}
+    Codes(codes, codes**2, **rows).save(files["codes"])
     files["pairs"] = folder / "pairs.csv"
     pairs = {"pair": range(6), "row0": range(6), "row1": range(6, 12)}
     save_table(pd.DataFrame(pairs), files["pairs"])

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
     load_paths,
     measure_containment,
 )
-from latent_transport.storage import DataError, save_arrays
+from latent_transport.storage import DataError
 
 
 def draw_codes(count, dims=2, seed=0):
@@ -111,13 +112,15 @@ def test_what_does_not_fit_is_refused(codes, held_out, options, message):
 
 # --- The paths between pairs ---
 
+T = np.linspace(0, 1, 5, dtype=np.float32)
+
 
 @pytest.fixture
 def files(tmp_path):
     points = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
     bent = points + np.sin(np.linspace(0, np.pi, 5, dtype=np.float32))[:, None]
-    save_arrays(tmp_path / "a.safetensors", {"pair": np.array([4, 7, 9]), "points": points}, {})
-    save_arrays(tmp_path / "b.safetensors", {"pair": np.array([9, 7, 4]), "points": bent[::-1]}, {})
+    Curves(np.array([4, 7, 9]), T, points).save(tmp_path / "a.safetensors")
+    Curves(np.array([9, 7, 4]), T, bent[::-1]).save(tmp_path / "b.safetensors")
     return [tmp_path / "a.safetensors", tmp_path / "b.safetensors"], points, bent
 
 
@@ -146,6 +149,6 @@ def test_paths_that_do_not_fit_are_refused(files, tmp_path):
     with pytest.raises(DataError, match="lacks 1 pairs, such as 5"):
         load_paths(["a", "b"], names, np.array([4, 5]))
     moved = tmp_path / "moved.safetensors"
-    save_arrays(moved, {"pair": np.array([4, 7, 9]), "points": points + 1}, {})
+    Curves(np.array([4, 7, 9]), T, points + 1).save(moved)
     with pytest.raises(DataError, match="paths a and c join other ends"):
         load_paths(["a", "c"], [names[0], moved], pairs)

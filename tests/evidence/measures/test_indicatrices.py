@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 from torch.distributions import Categorical, Normal
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.fields import cell_centres, ellipse_departure, indicatrices
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import VAE, Architecture, save_vae
-from latent_transport.storage import save_arrays
 
 torch.set_num_threads(1)
 
@@ -168,7 +168,8 @@ def test_script_writes_both_geometries(tmp_path):
         model = VAE(Architecture(latent_dim=2, data_dim=9, hidden=(8,))).eval()
     save_vae(model, tmp_path / "vae.safetensors", {})
     codes = np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32)
-    save_arrays(tmp_path / "codes.safetensors", {"mean": codes}, {})
+    rows = {name: np.zeros(40, np.uint8) for name in ("labels", "indices", "split")}
+    Codes(codes, codes**2, **rows).save(tmp_path / "codes.safetensors")
     script.main(
         [
             *("--model", str(tmp_path / "vae.safetensors")),

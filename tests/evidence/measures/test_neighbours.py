@@ -1,6 +1,4 @@
-"""Neighbours by dear distances: the pruned search against the full matrix, votes and clusters."""
-
-from itertools import combinations
+"""Neighbours by dear distances: the pruned search against the full matrix."""
 
 import numpy as np
 import pytest
@@ -8,20 +6,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
-from sklearn.neighbors import KNeighborsClassifier
 from torch.distributions import Normal
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.measures import neighbours
 from latent_transport.evidence.measures.neighbours import (
-    close_distances,
-    find_pure,
+    GeodesicLengths,
     measure_bounds,
-    predict_labels,
+    measure_distances,
     search_neighbours,
 )
+from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import VAE, Architecture, save_vae
-from latent_transport.storage import DataError, load_table, save_arrays
+from latent_transport.storage import DataError, load_table
 from workflow.scripts.measure_neighbours import main
 
 torch.set_num_threads(1)
@@ -127,42 +125,33 @@ def test_bounds_of_a_parabola():
     np.testing.assert_allclose(upper[0], [0, half, 2 * half], rtol=1e-4)
 
 
-@pytest.mark.parametrize("neighbours", [1, 2, 5])
-def test_votes_are_sklearns(neighbours):
-    rng = np.random.default_rng(0)
-    points, labels = rng.standard_normal((80, 2)), rng.integers(4, size=80)
-    distances = cdist(points, points)
-    model = KNeighborsClassifier(neighbours, metric="precomputed", algorithm="brute")
-    expected = cross_val_predict(model, distances, labels, cv=LeaveOneOut())
-    np.testing.assert_array_equal(predict_labels(distances, labels, neighbours), expected)
+def test_solved_lengths_are_those_of_the_library_in_whatever_batches(monkeypatch):
+    monkeypatch.setattr(neighbours, "GEODESICS_AT_ONCE", 2)
+    codes = torch.tensor([[-1.0], [0.0], [1.0], [2.0]], dtype=torch.float64)
+    geometry = Wasserstein1(lambda z: Normal(torch.cat((z, z**2), -1), 1.0))
+    done = []
+    solve = GeodesicLengths(geometry, codes, SolverSettings(points=257), done.append)
+    first, second = np.triu_indices(4, 1)
+    arc = [z * np.sqrt(1 + 4 * z**2) / 2 + np.arcsinh(2 * z) / 4 for z in codes[:, 0].numpy()]
+    np.testing.assert_allclose(
+        solve(first, second), np.subtract(*np.take(arc, (second, first))), rtol=1e-4
+    )
+    assert done == [2, 2, 2]
 
 
-def test_closed_distances_are_shortest_by_brute_force():
-    rng = np.random.default_rng(1)
-    half = np.triu(rng.uniform(1, 4, (12, 12)), 1)
-    expected = half + half.T
-    closed = close_distances(expected)
-    for middle in range(12):  # Floyd and Warshall, written out
-        expected = np.minimum(expected, expected[:, middle, None] + expected[None, middle])
-    np.testing.assert_allclose(closed, expected)
-    assert (closed <= half + half.T).all()
-
-
-def test_pure_points_are_those_of_the_best_medoids():
-    rng = np.random.default_rng(2)
-    points, labels = rng.standard_normal((14, 2)), rng.integers(3, size=14)
-    distances = cdist(points, points)
-    best = min(combinations(range(14), 3), key=lambda m: distances[:, m].min(1).sum())
-    cluster_of = distances[:, best].argmin(1)
-    counts = [np.bincount(labels[cluster_of == c], minlength=3).max() for c in range(3)]
-    assert find_pure(distances, labels, clusters=3, seed=0).sum() == sum(counts)
-
-
-def test_clusters_far_apart_are_pure():
-    rng = np.random.default_rng(3)
-    labels = np.repeat([0, 1, 2, 5], 10)
-    points = rng.standard_normal((40, 2)) + 100 * labels[:, None]
-    assert find_pure(cdist(points, points), labels, clusters=4, seed=0).all()
+def test_distances_of_a_bent_line_lie_between_their_bounds():
+    codes = torch.randn(12, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    geometry = Wasserstein1(lambda z: Normal(torch.cat((z, z[..., :1] ** 2), -1), 1.0))
+    settings = SolverSettings(controls=4, points=9)
+    found = measure_distances(geometry, codes, settings, neighbours=2)
+    np.testing.assert_allclose(found.latent, cdist(codes, codes), atol=1e-12)
+    assert (found.latent <= found.direct + 1e-9).all()
+    assert (found.direct <= found.search.distances * (1 + 1e-9)).all()
+    assert (found.search.distances <= found.line).all()
+    assert found.search.certified.all()
+    solved = np.triu(found.search.solved, 1)
+    assert 12 <= found.search.count == solved.sum() <= 66
+    assert (found.search.distances < found.line * (1 - 1e-3))[solved].any()
 
 
 @pytest.fixture
@@ -175,8 +164,9 @@ def run(tmp_path):
     labels = np.repeat([1, 4, 7], 14).astype(np.uint8)
     mean = rng.standard_normal((42, 3)) + 4 * np.eye(3)[labels // 3]
     split = np.tile([0, 2], 21).astype(np.uint8)
-    arrays = {"mean": mean.astype(np.float32), "labels": labels, "split": split}
-    save_arrays(tmp_path / "codes.safetensors", arrays | {"indices": np.arange(42)}, {})
+    mean = mean.astype(np.float32)
+    codes = Codes(mean, np.ones_like(mean), labels, np.arange(42), split)
+    codes.save(tmp_path / "codes.safetensors")
     return [
         *("--name", "all", "--model", str(tmp_path / "vae.safetensors")),
         *("--codes", str(tmp_path / "codes.safetensors"), "--neighbours", "3", "--seed", "0"),

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.measures.separation import measure_separation
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geometries.riemannian import FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import VAE, Architecture, save_vae
-from latent_transport.storage import DataError, load_table, save_arrays, save_table
+from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts.measure_separation import main
 
 torch.set_num_threads(1)
@@ -80,8 +81,7 @@ def run(tmp_path):
     t = torch.linspace(0, 1, 257)
     for name, geometry in (("w", Wasserstein1), ("f", FisherRao)):
         points = connecting_geodesics(geometry(vae.decoder), *ends)(t)
-        arrays = {"pair": np.arange(4), "points": points.numpy()}
-        save_arrays(tmp_path / f"{name}.safetensors", arrays, {})
+        Curves(np.arange(4), t.numpy(), points.numpy()).save(tmp_path / f"{name}.safetensors")
     options = {
         "name": "digit3",
         "model": tmp_path / "vae.safetensors",
@@ -102,7 +102,7 @@ def test_script_finds_each_geodesic_shortest_in_its_own_geometry(run, tmp_path):
 
 
 def test_script_refuses_curves_of_other_pairs(run, tmp_path):
-    arrays = {"pair": np.arange(1, 5), "points": np.zeros((4, 257, 2), np.float32)}
-    save_arrays(tmp_path / "f.safetensors", arrays, {})
-    with pytest.raises(DataError, match="are not of the pairs"):
+    points = np.zeros((4, 257, 2), np.float32)
+    Curves(np.arange(1, 5), np.linspace(0, 1, 257), points).save(tmp_path / "f.safetensors")
+    with pytest.raises(DataError, match=r"f\.safetensors lacks 1 pairs, such as 0"):
         main(run)

@@ -6,9 +6,11 @@ import pytest
 import torch
 from scipy.stats import variation
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import Subset, save_subset
 from latent_transport.evidence.measures.stability import measure_stability
 from latent_transport.models.vae import VAE, Architecture, save_vae
-from latent_transport.storage import DataError, load_table, save_arrays, save_table
+from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts import choose_stability_pairs, measure_distances
 from workflow.scripts import measure_stability as script
 
@@ -107,14 +109,19 @@ def data(tmp_path):
         "split": np.repeat([0, 2], [20, 12]).astype(np.uint8),
         "indices": np.concatenate((np.arange(20), 100 + 3 * np.arange(12))),
         "labels": np.zeros(32, np.uint8),
-        "mean": rng.standard_normal((32, 2)).astype(np.float32),
     }
-    save_arrays(tmp_path / "codes.safetensors", arrays, {})
+    subset = Subset(
+        np.zeros((32, 784), np.uint8), digits=(0,), validation_fraction=0.1, seed=0, **arrays
+    )
+    save_subset(subset, tmp_path / "subset.safetensors")
+    mean = rng.standard_normal((32, 2)).astype(np.float32)
+    codes = Codes(mean, np.ones_like(mean), **arrays)
+    codes.save(tmp_path / "codes.safetensors")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         vae = VAE(Architecture(latent_dim=2, data_dim=9, hidden=(16,)))
     save_vae(vae, tmp_path / "vae.safetensors", {})
-    return arrays
+    return codes
 
 
 def run_distances(tmp_path):
@@ -133,7 +140,7 @@ def run_distances(tmp_path):
 def test_distances_are_of_the_images_with_those_positions(data, tmp_path):
     choose_stability_pairs.main(
         [
-            *("--subset", str(tmp_path / "codes.safetensors"), "--pairs", "5", "--seed", "1"),
+            *("--subset", str(tmp_path / "subset.safetensors"), "--pairs", "5", "--seed", "1"),
             *("--output", str(tmp_path / "pairs.csv")),
         ]
     )
@@ -142,8 +149,8 @@ def test_distances_are_of_the_images_with_those_positions(data, tmp_path):
     assert (pairs["index0"] != pairs["index1"]).all()
     table = run_distances(tmp_path)
     pd.testing.assert_frame_equal(table[["index0", "index1"]], pairs[["index0", "index1"]])
-    row = {index: number for number, index in enumerate(data["indices"].tolist()) if index >= 100}
-    ends = [[data["mean"][row[i]] for i in pairs[name]] for name in ("index0", "index1")]
+    row = {index: number for number, index in enumerate(data.indices.tolist()) if index >= 100}
+    ends = [[data.mean[row[i]] for i in pairs[name]] for name in ("index0", "index1")]
     np.testing.assert_allclose(table["latent"], np.linalg.norm(np.subtract(*ends), axis=1), 1e-6)
     assert (table[["wasserstein1", "euclidean"]] > 0).all(axis=None)
 
@@ -151,5 +158,7 @@ def test_distances_are_of_the_images_with_those_positions(data, tmp_path):
 def test_images_without_codes_are_named(data, tmp_path):
     # Position 5 is a training image here; among the test images there is none.
     save_table(pd.DataFrame({"pair": [0], "index0": [5], "index1": [100]}), tmp_path / "pairs.csv")
-    with pytest.raises(DataError, match="no codes of 1 test images of the pairs, such as image 5"):
+    with pytest.raises(
+        DataError, match="no codes of 1 test images of those asked for, such as image 5"
+    ):
         run_distances(tmp_path)

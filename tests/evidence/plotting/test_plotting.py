@@ -17,12 +17,13 @@ from PIL import Image
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.plotting.images import plot_image_path, plot_image_paths
 from latent_transport.evidence.plotting.indicatrices import plot_indicatrices
 from latent_transport.evidence.plotting.spaces import (
     LatentSpace,
     draw_curve_pairs,
-    find_curves,
     plot_latent_spaces,
 )
 from latent_transport.evidence.plotting.style import VERMILION, model_title, save_figure
@@ -326,15 +327,6 @@ def test_draws_that_cannot_be_made_are_refused(table, count, message):
         draw_curve_pairs(table, count, seed=0)
 
 
-def test_curves_are_found_by_pair_not_by_row():
-    pair, points = np.array([5, 2, 9]), np.arange(3 * 4 * 2).reshape(3, 4, 2)
-    np.testing.assert_array_equal(find_curves(np.array([9, 5]), pair, points), points[[2, 0]])
-    with pytest.raises(DataError, match=r"no curve for pair\(s\) 7"):
-        find_curves(np.array([7]), pair, points)
-    with pytest.raises(DataError, match="points of the curves has shape"):
-        find_curves(np.array([5]), pair[:2], points)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -584,12 +576,14 @@ def results(tmp_path):
     save_arrays(tmp_path / "field.safetensors", field, {})
     save_arrays(tmp_path / "paths.safetensors", paths, {})
     save_arrays(tmp_path / "indicatrices.safetensors", make_indicatrices(), {})
-    save_arrays(tmp_path / "codes.safetensors", {"mean": make_space().codes}, {})
+    mean = make_space().codes
+    rows = {name: np.zeros(len(mean), np.uint8) for name in ("labels", "indices", "split")}
+    Codes(mean, np.ones_like(mean), **rows).save(tmp_path / "codes.safetensors")
     save_table(make_geodesics(), tmp_path / "geodesics.csv")
     save_table(make_history(), tmp_path / "history.csv")
     for number in range(2):
-        arrays = {"pair": np.arange(20), "points": points[number]}
-        save_arrays(tmp_path / f"curves{number}.safetensors", arrays, {})
+        t = np.linspace(0, 1, points.shape[2])
+        Curves(np.arange(20), t, points[number]).save(tmp_path / f"curves{number}.safetensors")
     return tmp_path
 
 

@@ -3,23 +3,16 @@
 import numpy as np
 import pandas as pd
 
+from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import Subset
 from latent_transport.storage import DataError
 
 KINDS = ("random", "far")
-TEST_SPLIT = 2
 CANDIDATES = 64
 
 
 def choose_pairs(
-    codes: np.ndarray,
-    split: np.ndarray,
-    indices: np.ndarray,
-    labels: np.ndarray,
-    *,
-    random: int,
-    far: int,
-    seed: int,
-    among: int = TEST_SPLIT,
+    codes: Codes, *, random: int, far: int, seed: int, split: str = "test"
 ) -> pd.DataFrame:
     """Choose pairs of different held-out images as endpoints.
 
@@ -30,15 +23,13 @@ def choose_pairs(
 
     Parameters
     ----------
-    codes : ndarray, shape (n, d)
-        Posterior means of the images.
-    split, indices, labels : ndarray, shape (n,)
-        Split (2 is test), position in the data set's own file, and digit of each image.
+    codes : Codes
+        Of all images.
     random, far : int
         Numbers of pairs of the two kinds.
     seed : int
         Non-negative seed.
-    among : int
+    split : str
         Split that the images are of.
 
     Returns
@@ -51,29 +42,46 @@ def choose_pairs(
     DataError
         If fewer than two images are at hand, or no pair is asked for.
     """
-    held_out = np.flatnonzero(split == among)
-    if len(held_out) < 2:
-        raise DataError(f"{len(held_out)} images in split {among}; endpoint pairs need at least 2")
     if random < 0 or far < 0 or random + far == 0:
         raise DataError(f"{random} random and {far} far pairs; expected at least one pair in all")
-    chosen = []
-    for number_of_kind, (kind, count) in enumerate(zip(KINDS, (random, far), strict=True)):
-        candidates = 1 if kind == "random" else CANDIDATES
-        for number in range(count):
-            rng = np.random.default_rng([seed, number_of_kind, number])
-            first = rng.integers(len(held_out), size=candidates)
-            shift = rng.integers(1, len(held_out), size=candidates)
-            pairs = held_out[np.stack((first, (first + shift) % len(held_out)))]  # (2, candidates)
-            apart = np.linalg.norm(codes[pairs[0]] - codes[pairs[1]], axis=-1)  # (candidates,)
-            chosen.append((kind, *pairs[:, apart.argmax()]))
-    frame = pd.DataFrame(chosen, columns=["kind", "row0", "row1"])
-    frame.insert(0, "pair", np.arange(len(frame)))
-    for end in "01":
-        frame[f"index{end}"] = indices[frame[f"row{end}"]]
-    for end in "01":
-        frame[f"label{end}"] = labels[frame[f"row{end}"]]
-    frame["seed"] = seed
-    return frame
+    rows = _rows_of_split(codes, split)
+    chosen = [_draw_rows(rows, "random", number, seed)[:, 0] for number in range(random)]
+    for number in range(far):
+        pairs = _draw_rows(rows, "far", number, seed, CANDIDATES)  # (2, candidates)
+        apart = np.linalg.norm(codes.mean[pairs[0]] - codes.mean[pairs[1]], axis=-1)
+        chosen.append(pairs[:, apart.argmax()])
+    kinds = ["random"] * random + ["far"] * far
+    return _describe_pairs(codes, np.stack(chosen), kinds, seed)
+
+
+def choose_random_pairs(
+    images: Codes | Subset, count: int, *, seed: int, split: str = "test"
+) -> pd.DataFrame:
+    """Choose uniformly random pairs of held-out images, which looks at no model's codes.
+
+    They are the random ones of :func:`choose_pairs`, whose table it returns.
+
+    Raises
+    ------
+    DataError
+        If fewer than two images are at hand, or no pair is asked for.
+    """
+    if count < 1:
+        raise DataError(f"{count} random pairs; expected at least one")
+    rows = _rows_of_split(images, split)
+    chosen = [_draw_rows(rows, "random", number, seed)[:, 0] for number in range(count)]
+    return _describe_pairs(images, np.stack(chosen), ["random"] * count, seed)
+
+
+def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
+    """Return the pairs (with a column ``pair``) of a chunk such as ``2-of-4``."""
+    number, chunks = map(int, chunk.split("-of-"))
+    return pairs[pairs["pair"] % chunks == number - 1].reset_index(drop=True)
+
+
+def find_ends(codes: Codes, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (m, d) of the first and of the last ends of pairs, with columns ``row0, row1``."""
+    return codes.mean[pairs["row0"].to_numpy()], codes.mean[pairs["row1"].to_numpy()]
 
 
 def draw_pairs(table: pd.DataFrame, count: int, seed: int) -> list[int]:
@@ -113,3 +121,30 @@ def draw_far_pair(table: pd.DataFrame, seed: int) -> int:
     far = table[table["kind"] == "far"]
     candidates = (far if len(far) else table)["pair"].to_numpy()
     return int(np.random.default_rng(seed).choice(candidates))
+
+
+def _rows_of_split(images: Codes | Subset, split: str) -> np.ndarray:
+    rows = images.rows(split)
+    if len(rows) < 2:
+        raise DataError(f"{len(rows)} {split} images; endpoint pairs need at least 2")
+    return rows
+
+
+def _draw_rows(
+    rows: np.ndarray, kind: str, number: int, seed: int, candidates: int = 1
+) -> np.ndarray:
+    """Pairs (2, candidates) of different rows, by the generator of a kind's pair of a number."""
+    rng = np.random.default_rng([seed, KINDS.index(kind), number])
+    first = rng.integers(len(rows), size=candidates)
+    shift = rng.integers(1, len(rows), size=candidates)
+    return rows[np.stack((first, (first + shift) % len(rows)))]
+
+
+def _describe_pairs(
+    images: Codes | Subset, rows: np.ndarray, kinds: list[str], seed: int
+) -> pd.DataFrame:
+    frame = pd.DataFrame({"pair": np.arange(len(rows)), "kind": kinds})
+    ends = {f"row{end}": rows[:, end] for end in (0, 1)}
+    indices = {f"index{end}": images.indices[rows[:, end]] for end in (0, 1)}
+    labels = {f"label{end}": images.labels[rows[:, end]] for end in (0, 1)}
+    return frame.assign(**ends, **indices, **labels, seed=seed)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -184,11 +184,11 @@ class ClockedWasserstein1(Wasserstein1):
         self.forward_mode = Stopwatch(device)
         self.distances = Stopwatch(device)
 
-    def decode_with_jacobian(self, *args: Tensor, **kwargs: object) -> tuple:
+    def decode_with_jacobian(self, *args: Any, **kwargs: Any) -> Any:
         with self.forward_mode:
             return super().decode_with_jacobian(*args, **kwargs)
 
-    def residuals(self, *args: Family | Tensor, **kwargs: object) -> Tensor:
+    def residuals(self, *args: Any, **kwargs: Any) -> Tensor:
         with self.distances:
             return super().residuals(*args, **kwargs)
 
@@ -269,7 +269,8 @@ def _mixture_at(coordinates: Tensor) -> DiscretizedLogisticMixture:
     parts = coordinates.movedim(-2, -1).split(max(1, coordinates.shape[-2] // 3), -1)
     if len(parts) == 2:
         parts = (torch.zeros_like(parts[0]), *parts)
-    return DiscretizedLogisticMixture(*parts, validate_args=False)  # parts (..., D, K)
+    logits, loc, scale = parts  # (..., D, K) each
+    return DiscretizedLogisticMixture(logits, loc, scale, validate_args=False)
 
 
 def _wait_for(device: torch.device) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from latent_transport.storage import DataError, load_arrays
+from latent_transport.evidence.data.curves import Curves
+from latent_transport.storage import DataError
 
 LINE = "line"
 """Name of the straight latent line among the paths."""
@@ -123,7 +124,7 @@ def load_paths(
     names : sequence of str
         What the paths are called.
     files : sequence of path
-        Arrays ``pair`` (m,) and ``points`` (m, N, d) of each, in the order of the names.
+        Curves of each, in the order of the names.
     pairs : ndarray, shape (p,)
         The pairs wanted.
 
@@ -145,12 +146,7 @@ def load_paths(
         )
     paths: dict[str, np.ndarray] = {}
     for name, file in zip(names, files, strict=True):
-        arrays = load_arrays(file, "pair", "points")
-        row_of = {int(pair): row for row, pair in enumerate(arrays["pair"])}
-        missing = [int(pair) for pair in pairs if int(pair) not in row_of]
-        if missing:
-            raise DataError(f"{file} lacks {len(missing)} pairs, such as {missing[0]}; solve them")
-        paths[name] = arrays["points"][[row_of[int(pair)] for pair in pairs]]
+        paths[name] = Curves.load(file).of(pairs).points
     first = paths[names[0]]  # (p, N, d)
     for name, points in paths.items():
         if points.shape[2] != first.shape[2] or not np.allclose(

@@ -173,8 +173,8 @@ def indicatrices(geometry: Geometry, points: Tensor, angles: Tensor) -> Tensor:
             f"{tuple(points.shape)}, expected (..., 2)"
         )
     directions = torch.stack((angles.cos(), angles.sin()), -1).to(points)  # (A, 2)
-    norms = [geometry.norm(points, direction.expand_as(points)) for direction in directions]
-    norms = torch.stack(norms, -1)[..., None]  # (..., A, 1)
+    along = [geometry.norm(points, direction.expand_as(points)) for direction in directions]
+    norms = torch.stack(along, -1)[..., None]  # (..., A, 1)
     return torch.where(directions == 0, 0, directions / norms)  # (..., A, 2)
 
 

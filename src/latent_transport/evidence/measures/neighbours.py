@@ -1,24 +1,30 @@
-"""Nearest neighbours and clusters by geodesic distance, solving no more geodesics than needed."""
+"""Nearest neighbours by geodesic distance, solving no more geodesics than needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
+from tqdm import tqdm
 
+from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import measure_curves
 
 PAIRS_AT_ONCE = 1024
+GEODESICS_AT_ONCE = 256
 ROUNDING = 1e-5  # of sums of distances in float32, relative
-RESTARTS = 20  # of the clustering, from random medoids
 
 Lengths = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Progress = Callable[[int], object]
 
 
-@dataclass(frozen=True)
+def _ignore(count: int) -> None:
+    """Tell nobody how many pairs are done."""
+
+
+@dataclass(frozen=True, eq=False)
 class Search:
     """What :func:`search_neighbours` found among N points.
 
@@ -36,13 +42,18 @@ class Search:
     solved: np.ndarray
     certified: np.ndarray
 
+    @property
+    def count(self) -> int:
+        """Number of pairs whose distance was solved."""
+        return int(np.triu(self.solved, 1).sum())
+
 
 def measure_bounds(
     geometry: Geometry,
     codes: Tensor,
     *,
     segments: int,
-    progress: Callable[[int], object] = lambda count: None,
+    progress: Progress = _ignore,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of the geodesic distances between all points.
 
@@ -133,68 +144,115 @@ def search_neighbours(
         lengths = np.minimum(upper[first, second], solve(first, second))  # (P,)
         distances[first, second] = distances[second, first] = lengths
         solved[first, second] = solved[second, first] = True
-    return Search(distances, solved, ~find_open().any(1))
+    return Search(distances, solved, ~np.any(find_open(), axis=1))
 
 
-def predict_labels(distances: np.ndarray, labels: np.ndarray, neighbours: int) -> np.ndarray:
-    """Label of each point by a vote of its nearest other points (leave one out).
+@dataclass(frozen=True, eq=False)
+class GeodesicLengths:
+    """Geodesic distances between some of N points, as :func:`search_neighbours` asks for them.
 
-    Of labels with equally many votes the smallest is taken.
+    Attributes
+    ----------
+    geometry : Geometry
+        Measures the distances.
+    codes : Tensor, shape (N, d)
+        Latent points.
+    settings : SolverSettings
+        How the geodesics are solved. Their lengths are measured at as many points as their
+        energies, so that a straight geodesic is as long as the line of :func:`measure_bounds`.
+    progress : callable, optional
+        Told the number of geodesics done since it was last called.
+    """
+
+    geometry: Geometry
+    codes: Tensor
+    settings: SolverSettings
+    progress: Progress = _ignore
+
+    def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Solve the geodesics of pairs of points (P,) each: their lengths (P,)."""
+        codes = self.codes
+        t = torch.linspace(
+            0, 1, self.settings.points, dtype=codes.dtype, device=codes.device
+        )  # (T,)
+        lengths = []
+        for start in range(0, len(first), GEODESICS_AT_ONCE):
+            i, j = (
+                torch.from_numpy(ends[start : start + GEODESICS_AT_ONCE])
+                for ends in (first, second)
+            )
+            paths = self.settings.connect(self.geometry, codes[i], codes[j])
+            lengths.append(measure_curves(self.geometry, paths(t))[0].cpu().numpy())
+            self.progress(len(i))
+        return np.concatenate(lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """What :func:`measure_distances` found among N points.
+
+    Attributes
+    ----------
+    search : Search
+        Of the nearest neighbours by geodesic distance.
+    latent : ndarray, shape (N, N)
+        Euclidean distances between the points.
+    line : ndarray, shape (N, N)
+        Lengths of the straight latent lines.
+    direct : ndarray, shape (N, N)
+        Distances between the distributions.
+    """
+
+    search: Search
+    latent: np.ndarray
+    line: np.ndarray
+    direct: np.ndarray
+
+
+def measure_distances(
+    geometry: Geometry,
+    codes: Tensor,
+    settings: SolverSettings,
+    *,
+    neighbours: int,
+    candidates: int | None = None,
+    progress: bool = False,
+) -> Distances:
+    """Measure the distances between all points, geodesic ones as far as neighbours need them.
 
     Parameters
     ----------
-    distances : ndarray, shape (N, N)
-    labels : ndarray of non-negative int, shape (N,)
-    neighbours : int
-        Points that vote, 1 <= neighbours < N.
+    geometry : Geometry
+        Measures the distances.
+    codes : Tensor, shape (N, d)
+        Latent points.
+    settings : SolverSettings
+        How the geodesics are solved.
+    neighbours, candidates : int
+        See :func:`search_neighbours`.
+    progress : bool, optional
+        Whether to show progress bars.
 
     Returns
     -------
-    ndarray, shape (N,)
+    Distances
     """
-    others = np.where(np.eye(len(labels), dtype=bool), np.inf, distances)
-    nearest = others.argsort(1, kind="stable")[:, :neighbours]  # (N, k)
-    votes = (labels[nearest][..., None] == np.arange(labels.max() + 1)).sum(1)  # (N, L)
-    return votes.argmax(1)
-
-
-def close_distances(distances: np.ndarray) -> np.ndarray:
-    """Lengths (N, N) of the shortest paths from point to point, edges being all the distances.
-
-    An upper bound of the geodesic distance where the edges are, and a metric.
-    """
-    return shortest_path(distances, method="FW", directed=False)
-
-
-def find_pure(distances: np.ndarray, labels: np.ndarray, *, clusters: int, seed: int) -> np.ndarray:
-    """Points whose label is the commonest in their cluster of k-medoids.
-
-    Their share is the clustering's purity. The best of 20 runs of FasterPAM (Schubert & Rousseeuw
-    2021) from random medoids is taken, by the sum of the distances to the medoids.
-
-    Parameters
-    ----------
-    distances : ndarray, shape (N, N)
-    labels : ndarray of non-negative int, shape (N,)
-    clusters : int
-        Number of medoids, at most N.
-    seed : int
-        Non-negative seed of the restarts.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-    """
-    import kmedoids
-
-    runs = [
-        kmedoids.fasterpam(distances, clusters, random_state=int(state), n_cpu=1)
-        for state in np.random.default_rng(seed).integers(2**31, size=RESTARTS)
-    ]
-    cluster_of = min(runs, key=lambda run: run.loss).labels  # (N,)
-    table = np.zeros((clusters, labels.max() + 1), dtype=int)
-    np.add.at(table, (cluster_of, labels), 1)
-    return table.argmax(1)[cluster_of] == labels
+    pairs = len(codes) * (len(codes) - 1) // 2
+    options = {"unit": "pair", "mininterval": 5, "disable": not progress}
+    with tqdm(desc="straight lines", total=pairs, **options) as bar:
+        lower, upper = measure_bounds(
+            geometry, codes, segments=settings.points - 1, progress=bar.update
+        )
+    with tqdm(desc="geodesics", **options) as bar:
+        search = search_neighbours(
+            lower,
+            upper,
+            GeodesicLengths(geometry, codes, settings, bar.update),
+            neighbours=neighbours,
+            candidates=candidates,
+        )
+    latent = torch.cdist(codes, codes).cpu().numpy().astype(np.float64)
+    return Distances(search, latent, upper, lower)
 
 
 def _rows(rank: np.ndarray) -> np.ndarray:

@@ -47,8 +47,9 @@ def measure_separation(
     """
     _check_ends(first_curves, second_curves)
     count = max(first_curves.shape[1], second_curves.shape[1])
-    like = {"dtype": first_curves.dtype, "device": first_curves.device}
-    fractions = torch.linspace(0, 1, count, **like)  # (T,)
+    fractions = torch.linspace(
+        0, 1, count, dtype=first_curves.dtype, device=first_curves.device
+    )  # (T,)
     apart = _at_fractions(first, first_curves, fractions) - _at_fractions(
         second, second_curves, fractions
     )  # (B, T, d)

@@ -53,7 +53,7 @@ def summarise_starts(table: pd.DataFrame) -> dict[str, float]:
         Number of pairs, and for each kind of start the share of pairs that it shortens by more
         than 0.1 %, the largest relative gain, and the mean gain over all pairs.
     """
-    summary = {"pairs": len(table)}
+    summary: dict[str, float] = {"pairs": len(table)}
     for start in ("graph", "random"):
         gain = 1 - table[start] / table["line"]
         summary[f"{start}_shorter"] = (gain > NOTICEABLE).mean()

@@ -150,39 +150,6 @@ def draw_curve_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.nd
     return np.concatenate(drawn)
 
 
-def find_curves(chosen: np.ndarray, pair: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Look up the curves of the chosen pairs.
-
-    Parameters
-    ----------
-    chosen : ndarray, shape (k,)
-        Pairs wanted.
-    pair : ndarray, shape (m,)
-        The pair each curve connects.
-    points : ndarray, shape (m, T, d)
-        All curves.
-
-    Returns
-    -------
-    ndarray, shape (k, T, d)
-        The curves of the chosen pairs, in their order.
-
-    Raises
-    ------
-    DataError
-        If `pair` and `points` differ in length, or a chosen pair has no curve.
-    """
-    expect_shape("points of the curves", points, len(pair), "T", "d")
-    rows = {number: row for row, number in enumerate(np.asarray(pair).tolist())}
-    missing = [number for number in np.asarray(chosen).tolist() if number not in rows]
-    if missing:
-        raise DataError(
-            f"no curve for pair(s) {', '.join(map(str, missing))}; "
-            "the table and the curves must come from the same run"
-        )
-    return np.asarray(points)[[rows[number] for number in np.asarray(chosen).tolist()]]
-
-
 @styled
 def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
     """Draw a panel per latent space: codes, geodesics, straight lines and metric volume.
