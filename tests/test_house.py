@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "latent_transport"
 FACES = {
-    ".".join(path.relative_to(SOURCE.parent).parent.parts) for path in SOURCE.rglob("__init__.py")
+    ".".join(path.relative_to(SOURCE.parent).parent.parts) for path in SOURCE.rglob("__init__.pyi")
 } | {"latent_transport.solvers", "latent_transport.training"}
 # From the bottom up, rooms within rooms: a module imports from its own room and those before it.
 INNER = {
