@@ -297,6 +297,24 @@ def test_an_edited_training_trains_again(repository):
     assert not {"fetch", "subset"} & set(jobs)
 
 
+def test_an_edited_choice_of_threads_and_device_trains_again(repository):
+    edit(repository, "workflow/scripts/compute.py")
+    jobs = plan_tiny(repository)
+    assert jobs["train_vae"] == 2
+    assert "fetch" not in jobs
+
+
+@pytest.mark.parametrize("module", ["workflow/recording.py", "workflow/scripts/command.py"])
+def test_an_edit_of_what_only_tells_reruns_nothing(repository, module):
+    edit(repository, module)
+    assert plan_tiny(repository) == {}
+
+
+def test_edited_provenance_is_collected_anew_and_no_more(repository):
+    edit(repository, "workflow/provenance.py")
+    assert plan_tiny(repository) == {**TOLD, "all": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "again", "kept"),
     [

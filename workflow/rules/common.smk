@@ -2,16 +2,14 @@ import json
 import os
 import shlex
 import sys
-from functools import cache
 from pathlib import Path
 
-import grimp
 from snakemake.exceptions import WorkflowError
 
 from workflow.configuration import find_errors, find_reference_errors, read_schema
+from workflow.dependencies import ROOT, code_of
 from workflow.provenance import describe_source
 
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 ENVIRONMENT = str(ROOT / "environment.yml")
 
 
@@ -84,33 +82,6 @@ scattergather:
     chunk=config["geodesics"]["chunks"],
 
 
-@cache
-def import_graph():
-    """Who imports whom among the library and the scripts."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-    try:
-        return grimp.build_graph("latent_transport", "workflow", cache_dir=None)
-    finally:
-        del sys.path[:2]
-
-
-def code_of(script):
-    """Files that a script runs: itself, and all that it imports of ours, directly or not.
-
-    As inputs of its rule they make an edit rerun what depends on the edited file, and nothing
-    else.
-    """
-    modules = {f"workflow.scripts.{script}"}
-    modules |= import_graph().find_upstream_modules(f"workflow.scripts.{script}")
-    return sorted(map(_path_of, modules))
-
-
-def _path_of(module):
-    path = Path("src" if module.startswith("latent_transport") else ".", *module.split("."))
-    package = path / "__init__.py"
-    return str(package if (ROOT / package).exists() else path.with_suffix(".py"))
-
-
 def kind_of(wildcards):
     """Section of the config for a model: that of all digits, or that of a single one."""
     return "all" if wildcards.model.startswith("all") else "digit"
@@ -145,6 +116,21 @@ def figure(name):
         labels={"figure": name},
     )
     return [vector, f"<results>/figures/{name}.png"]
+
+
+def listed(files):
+    """Files of an input as a list, be they one or several."""
+    return [files] if isinstance(files, str) else list(files)
+
+
+def options_of_files(wildcards, input):
+    """Named inputs as options of a script that have the same names; the code is none."""
+    return [
+        part
+        for name, files in input.items()
+        if name != "code"
+        for part in (f"--{name}", *listed(files))
+    ]
 
 
 def files_of_geometry(wildcards):

@@ -107,13 +107,7 @@ rule collect_numbers:
         ENVIRONMENT
     params:
         tables=lambda wildcards, input: [
-            part
-            for name in TABLES
-            for part in (
-                "--table",
-                name,
-                *([input[name]] if isinstance(input[name], str) else input[name]),
-            )
+            part for name in TABLES for part in ("--table", name, *listed(input[name]))
         ],
         config=json.dumps(SETTINGS),
     shell:
