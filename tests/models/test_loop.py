@@ -232,8 +232,8 @@ def train_small(train_model, images=None, held_out=None, seed=0, progress=None, 
 
 
 def overfit(train_model, **options):
-    """Learn black images, measure white ones: the better it learns, the worse it does."""
-    images, held_out = torch.zeros(64, 784), torch.full((20, 784), 255.0)
+    """Learn black images, measure grey ones: the better it learns, the worse it does."""
+    images, held_out = torch.zeros(64, 784), torch.full((20, 784), 65.0)
     return train_small(train_model, images, held_out, learning_rate=0.03, **options)
 
 

@@ -86,7 +86,9 @@ def test_metadata_that_lack_a_key_are_named(path):
 @pytest.mark.parametrize("sizes", ["{", "3", "[]", "[3]", "[-3, 2]", '["3", 2]', "[1e999, 2]"])
 def test_metadata_that_make_no_module_are_shown(path, sizes):
     save_arrays(path, load_arrays(path), {"sizes": sizes, "bias": "true"})
-    with pytest.raises(DataError, match=rf"holds no layers: .*sizes {re.escape(sizes)}, bias true"):
+    with pytest.raises(
+        DataError, match=rf"holds no layers: .*sizes {re.escape(sizes)} and bias true"
+    ):
         load(path)
 
 

@@ -80,8 +80,8 @@ def load_module(
         with torch.device("meta"):
             module = make(*(json.loads(metadata[key]) for key in keys))
     except (LookupError, RuntimeError, TypeError, ValueError) as error:
-        found = ", ".join(f"{key} {metadata[key]}" for key in keys)
-        raise DataError(f"{refusal}: its {found} is that of none ({error}); {remedy}") from error
+        found = " and ".join(f"{key} {metadata[key]}" for key in keys)
+        raise DataError(f"{refusal}: none is made of its {found} ({error}); {remedy}") from error
     expected = module.state_dict()
     arrays = load_arrays(path, *expected)
     for name, weight in expected.items():
