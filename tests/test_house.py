@@ -19,6 +19,10 @@ INNER = {
     "latent_transport.geodesics": (
         *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),
     ),
+    "latent_transport.models": (
+        *("weights", "vae", "elbo", "loop", "training", "densities", "uncertainty", "ensembles"),
+        "loading",
+    ),
     "latent_transport.kernels": (
         *("constants", "dispatch", "blocks", "autograd", "triton_math", "triton_logistic"),
         *("logistic", "mixture_terms", "mixture_unrolled", "triton_mixture", "mixture"),

@@ -22,12 +22,12 @@ from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
 from .kernels.pmf import wasserstein1_pmf as wasserstein1_pmf
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
+from .models.ensembles import EnsembleDecoder as EnsembleDecoder
+from .models.ensembles import load_ensemble as load_ensemble
+from .models.ensembles import train_ensemble as train_ensemble
 from .models.loading import load_geometry as load_geometry
-from .models.uncertainty import EnsembleDecoder as EnsembleDecoder
 from .models.uncertainty import UncertainDecoder as UncertainDecoder
 from .models.uncertainty import fit_uncertainty as fit_uncertainty
-from .models.uncertainty import load_ensemble as load_ensemble
 from .models.uncertainty import load_uncertainty as load_uncertainty
-from .models.uncertainty import train_ensemble as train_ensemble
 from .models.vae import VAE as VAE
 from .models.vae import load_vae as load_vae

@@ -14,13 +14,9 @@ from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.conformal import Conformal
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.densities import AggregatePosterior
+from latent_transport.models.ensembles import EnsembleDecoder, save_ensemble
 from latent_transport.models.loading import load_geometry
-from latent_transport.models.uncertainty import (
-    EnsembleDecoder,
-    UncertainDecoder,
-    save_ensemble,
-    save_uncertainty,
-)
+from latent_transport.models.uncertainty import UncertainDecoder, save_uncertainty
 from latent_transport.models.vae import VAE, Architecture, save_vae
 from latent_transport.storage import DataError, load_arrays, save_arrays
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 from urllib.request import urlopen
 
 import numpy as np
@@ -48,7 +48,14 @@ SOURCE_ERRORS = (
     zlib.error,
 )
 
-Files = Generator[tuple[str, BinaryIO], None, None]
+
+class Stream(Protocol):
+    """What gzip, tarfile and plain files have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+Files = Generator[tuple[str, Stream], None, None]
 Reader = Callable[[Iterable[str]], Files]
 
 
@@ -129,7 +136,7 @@ def _keep(path: Path, checksum: str) -> bool:
     return False
 
 
-def _install(stream: BinaryIO, path: Path, checksum: str) -> None:
+def _install(stream: Stream, path: Path, checksum: str) -> None:
     # Bounded, since not every mirror is authenticated.
     content = stream.read(SIZE_LIMIT)
     found = hashlib.sha256(content).hexdigest()
@@ -199,9 +206,10 @@ def _read_npm(names: Iterable[str]) -> Files:
         members = {member.name: member for member in archive if member.isreg()}
         for name in names:
             member = members.get(f"package/data/{name}")
-            if member is None:
+            stream = None if member is None else archive.extractfile(member)
+            if stream is None:
                 raise DataError(f"the package has no file data/{name}")
-            with archive.extractfile(member) as stream:
+            with stream:
                 yield name, stream
 
 
