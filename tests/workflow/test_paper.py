@@ -11,7 +11,7 @@ import typst
 import yaml
 from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
 SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY, judge_claims
+from latent_transport.evidence.claims.verdicts import judge_claims
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from latent_transport.storage import DataError
 
 THRESHOLDS = {
@@ -73,9 +74,9 @@ def images(path, reference, advantages):
             measure,
             1.0,
             reference=reference,
-            difference=advantages * sign,
+            difference=advantages * words.sign,
         )
-        for measure, sign in PLAUSIBILITY.items()
+        for measure, words in PLAUSIBILITY.items()
     ]
 
 

@@ -17,9 +17,9 @@ from latent_transport.evidence.plotting.style import (
     TEXT_WIDTH,
     VERMILION,
     freeze_layout,
-    model_title,
     styled,
 )
+from latent_transport.evidence.vocabulary import model_label
 
 _HEIGHT = 5.2  # inches
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -147,7 +147,7 @@ def _draw_solvers(axes: Axes, table: pd.DataFrame, colours: dict[str, str]) -> N
     handles = [
         Line2D([], [], color=c, marker="o", markersize=3.5, linewidth=0.8) for c in colours.values()
     ]
-    axes.legend(handles, map(model_title, colours), loc="lower right", borderpad=0.2)
+    axes.legend(handles, map(model_label, colours), loc="lower right", borderpad=0.2)
     axes.set_title(
         "Seconds a geodesic; beside them the median excess of its energy over the least found",
         loc="left",

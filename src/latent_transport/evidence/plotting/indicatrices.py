@@ -25,11 +25,12 @@ from latent_transport.evidence.plotting.style import (
     freeze_layout,
     styled,
 )
+from latent_transport.evidence.vocabulary import path_label
 from latent_transport.storage import DataError
 
 _GEOMETRIES = {
-    "wasserstein1": ("white", VERMILION, "$W_1$ indicatrix"),
-    "wasserstein2": (BLUE, BLUE, "$W_2$ ellipse"),
+    "wasserstein1": ("white", VERMILION, "indicatrix"),
+    "wasserstein2": (BLUE, BLUE, "ellipse"),
 }
 _LEAST_SHARE = 1 / 1000  # of the codes, in the cell of a point that is drawn
 _FILLED = 0.96  # of a cell's side, by the largest indicatrix
@@ -115,8 +116,13 @@ def plot_indicatrices(
     figure.legend(
         handles=[
             *(
-                Patch(fc=to_rgba(face, _OPACITY), ec=edge, lw=_LINE_WIDTH, label=label)
-                for face, edge, label in _GEOMETRIES.values()
+                Patch(
+                    fc=to_rgba(face, _OPACITY),
+                    ec=edge,
+                    lw=_LINE_WIDTH,
+                    label=f"{path_label(name)} {shape}",
+                )
+                for name, (face, edge, shape) in _GEOMETRIES.items()
             ),
             Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes"),
         ],

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import norm
 
+from latent_transport.evidence.keys import OURS, RIVAL
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import (
     BLUE,
@@ -18,12 +19,11 @@ from latent_transport.evidence.plotting.style import (
     freeze_layout,
     styled,
 )
+from latent_transport.evidence.vocabulary import path_label
 from latent_transport.storage import DataError
 
-GEOMETRIES = {
-    "wasserstein1": ("$W_1$", VERMILION),
-    "fisher-rao": ("Fisher\N{EN DASH}Rao", BLUE),
-}
+COLOURS = {OURS: VERMILION, RIVAL: BLUE}
+"""Geometries that are drawn, and their colours."""
 
 _PIXELS = (24, 96)  # of a strip, down and along
 _MARKS = 17  # of the exact curve
@@ -70,7 +70,7 @@ def plot_ramp(
         If a case or an array is missing, or the arrays do not fit.
     """
     rows = [_find(cases, case) for case in (*shown, strip)]
-    for name in GEOMETRIES:
+    for name in COLOURS:
         for kind in ("computed", "exact"):
             key = f"{name}_{kind}"
             if key not in curves:
@@ -83,7 +83,7 @@ def plot_ramp(
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
     plane = figure.add_subplot(grid[:, 0])
     for row in rows[:-1]:
-        for name, (_, colour) in GEOMETRIES.items():
+        for name, colour in COLOURS.items():
             _draw_curve(
                 plane, curves[f"{name}_computed"][row], curves[f"{name}_exact"][row], colour
             )
@@ -94,19 +94,19 @@ def plot_ramp(
         ylabel="standard deviation (grey levels)",
     )
     plane.spines[["top", "right"]].set_visible(False)
-    for place, (name, (label, colour)) in enumerate(GEOMETRIES.items()):
+    for place, (name, colour) in enumerate(COLOURS.items()):
         axes = figure.add_subplot(grid[place, 1])
         _draw_strip(axes, curves[f"{name}_exact"][rows[-1]])
-        axes.set_title(label, color=colour)
-        if place == len(GEOMETRIES) - 1:
+        axes.set_title(path_label(name), color=colour)
+        if place == len(COLOURS) - 1:
             axes.set_xlabel("fraction of the path")
         else:
             axes.set_xticklabels([])
     dots = Line2D([], [], color=INK, **_DOTS)
-    lines = [Line2D([], [], color=colour, linewidth=1.1) for _, colour in GEOMETRIES.values()]
+    lines = [Line2D([], [], color=colour, linewidth=1.1) for colour in COLOURS.values()]
     figure.legend(
         [*lines, dots],
-        [*(f"{label} geodesic" for label, _ in GEOMETRIES.values()), "exact"],
+        [*(f"{path_label(name)} geodesic" for name in COLOURS), "exact"],
         loc="outside upper center",
         ncols=3,
         borderpad=0,

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
+from latent_transport.evidence.keys import FAR, RANDOM
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import (
     INK,
@@ -134,7 +135,7 @@ def draw_curve_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.nd
     expect_columns("the table of geodesics", geodesics, ("pair", "kind"))
     far, random = (
         np.sort(geodesics.loc[geodesics["kind"] == kind, "pair"].to_numpy())
-        for kind in ("far", "random")
+        for kind in (FAR, RANDOM)
     )
     if count > len(far) + len(random):
         raise DataError(
