@@ -46,5 +46,5 @@ def score_strengths(table: pd.DataFrame, reference: str) -> pd.DataFrame:
             difference = measure.sign * (part[name] - against[name])
             spread = difference.std()
             row[name] = difference.mean() / spread if spread > 0 else 0.0
-        rows.append(row | {"score": sum(map(row.get, PLAUSIBILITY)) / len(PLAUSIBILITY)})
+        rows.append(row | {"score": sum(row[name] for name in PLAUSIBILITY) / len(PLAUSIBILITY)})
     return pd.DataFrame(rows)

@@ -302,8 +302,9 @@ def _compare(
         for kind in evidence.kinds(name):
             for measure, words in measures.items():
                 row = {"model": model, "kind": kind, "measure": measure}
-                sides = {"path": path, "reference": reference, "sign": words.sign}
-                versus = evidence.advantage(name, **sides, **row)
+                versus = evidence.advantage(
+                    name, path=path, reference=reference, sign=words.sign, **row
+                )
                 made = {"claim": claim, "statement": statement, "path": path, **row}
                 yield from _make(versus, 0.0, True, reference=reference, **made)
 
@@ -314,8 +315,8 @@ def _make(
     if interval is None:
         return ()
     value, low, high = interval
-    made = {"value": value, "low": low, "high": high, "threshold": threshold, "strict": strict}
-    return (Test(**row, **made),)
+    test = Test(**row, value=value, low=low, high=high, threshold=threshold, strict=strict)
+    return (test,)
 
 
 def _decide(tests: list[Test], conditions: float) -> dict[str, object]:

@@ -18,8 +18,10 @@ from latent_transport.storage import DataError
 
 STYLES = ("style.css",)
 # In the order in which they build on each other: they become one script.
-SCRIPTS = ("arrays.js", "decoder.js", "paths.js", "plane.js", "strips.js", "lengths.js")
-SCRIPTS += ("main.js",)
+SCRIPTS = (
+    *("arrays.js", "decoder.js", "paths.js", "plane.js", "strips.js", "lengths.js"),
+    "main.js",
+)
 
 
 @dataclass(frozen=True, eq=False)

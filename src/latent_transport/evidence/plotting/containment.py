@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from latent_transport.evidence.keys import ALL, PLANES
 from latent_transport.evidence.plotting.arrays import expect_columns
@@ -53,9 +54,9 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
     paths = [order_paths(part) for part in parts]
     heights = [len(names) * ROW for names in paths]
     figure = Figure(
-        figsize=(TEXT_WIDTH, sum(heights) + 0.45 * len(models) + 0.35), layout="constrained"
+        figsize=(TEXT_WIDTH, sum(heights) + 0.45 * len(models) + 0.35),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
     )
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03)
     grid = figure.subplots(len(models), len(CONTAINMENT), squeeze=False, height_ratios=heights)
     for row, model, part, names in zip(grid, models, parts, paths, strict=True):
         for axes, (name, measure) in zip(row, CONTAINMENT.items(), strict=True):

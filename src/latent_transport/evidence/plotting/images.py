@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
 from latent_transport.evidence.keys import OURS
@@ -61,8 +62,10 @@ def plot_image_path(
     if not 0 <= index < count:
         raise DataError(f"pair {index} asked for; there are {count}, counted from 0")
     tile = (TEXT_WIDTH - 1.1) / tiles  # inches; the rest is for the rows' names
-    figure = Figure(figsize=(TEXT_WIDTH, tile * len(rows) + 0.42), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.02)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, tile * len(rows) + 0.42),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02),
+    )
     axes = figure.subplots()
     _draw_strip(axes, paths, index, rows)
     _name_rows(axes, [ROWS[row].label for row in rows], fontsize=8)
@@ -100,8 +103,10 @@ def plot_image_paths(
     lines = math.ceil(count / 2)
     tile = (TEXT_WIDTH - 0.6) / (columns * tiles)
     height = lines * (tile * len(rows) + 0.18) + 0.35
-    figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.0)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, height),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.0),
+    )
     grid = figure.subplots(lines, columns, squeeze=False)
     for index, axes in enumerate(grid.ravel()):
         if index >= count:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -88,8 +89,9 @@ def plot_indicatrices(
     largest = max(np.abs(vectors).max() for vectors in shapes.values())
     radius = _round(_FILLED * cell / 2 / largest, 2, np.floor)
 
-    figure = Figure(figsize=(TEXT_WIDTH, 4.85), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 4.85), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
+    )
     axes = figure.subplots()
     norm = volume_norm([field["volume"]])
     draw_volume(axes, field["x"], field["y"], field["volume"], norm)

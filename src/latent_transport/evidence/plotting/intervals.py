@@ -1,5 +1,7 @@
 """Means with their intervals: what is looked up for them, and how they are drawn."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,7 @@ from latent_transport.storage import DataError
 
 COLUMNS = ("model", "path", "measure", "mean", "mean_low", "mean_high")
 
-MEAN_STYLE = {
+MEAN_STYLE: dict[str, Any] = {
     "color": VERMILION,
     "marker": "o",
     "markersize": 3.2,

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from latent_transport.evidence.plotting.arrays import expect_columns
@@ -33,8 +34,10 @@ def plot_neighbours(summary: pd.DataFrame) -> Figure:
     expect_columns("the summary of neighbours", summary, COLUMNS)
     distances = list(summary["path"].unique())
     model = summary["model"].iloc[0]
-    figure = Figure(figsize=(TEXT_WIDTH, 0.2 * len(distances) + 0.55), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.04)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 0.2 * len(distances) + 0.55),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.04),
+    )
     grid = figure.subplots(1, len(NEIGHBOURS), sharey=True)
     places = np.arange(len(distances))
     for axes, (name, measure) in zip(grid, NEIGHBOURS.items(), strict=True):

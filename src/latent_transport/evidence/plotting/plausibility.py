@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from latent_transport.evidence.keys import ALL
 from latent_transport.evidence.plotting.arrays import expect_columns
@@ -50,9 +51,9 @@ def plot_plausibility(summary: pd.DataFrame, model: str = ALL) -> Figure:
     columns = min(4, len(measures))
     rows = math.ceil(len(measures) / columns)
     figure = Figure(
-        figsize=(TEXT_WIDTH, rows * (len(names) * ROW + 0.45) + 0.35), layout="constrained"
+        figsize=(TEXT_WIDTH, rows * (len(names) * ROW + 0.45) + 0.35),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
     )
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.ravel()[len(measures) :]:
         axes.remove()

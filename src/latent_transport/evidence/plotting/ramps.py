@@ -1,10 +1,12 @@
 """One pixel on a ramp of intensities: geodesics that shift it, and geodesics that blur it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from scipy.stats import norm
 
@@ -28,7 +30,7 @@ COLOURS = {OURS: VERMILION, RIVAL: BLUE}
 _PIXELS = (24, 96)  # of a strip, down and along
 _MARKS = 17  # of the exact curve
 _GREY_LEVELS = (0, 255)
-_DOTS = {
+_DOTS: dict[str, Any] = {
     "marker": "o",
     "markersize": 2.5,
     "markerfacecolor": "white",
@@ -78,8 +80,10 @@ def plot_ramp(
             expect_shape(key, curves[key], len(cases), "T", 2)
             expect_finite(key, curves[key])
 
-    figure = Figure(figsize=(TEXT_WIDTH, 2.1), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.06)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 2.1),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.06),
+    )
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
     plane = figure.add_subplot(grid[:, 0])
     for row in rows[:-1]:

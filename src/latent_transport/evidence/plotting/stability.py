@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite
@@ -47,8 +48,10 @@ def plot_stability(
     models, geometries = table["model"].unique(), list(table["geometry"].unique())
     rows = math.ceil(len(models) / _PANELS)
     columns = math.ceil(len(models) / rows)
-    figure = Figure(figsize=(TEXT_WIDTH, rows * 1.7 + 0.5), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, rows * 1.7 + 0.5),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
+    )
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes in grid[len(models) :]:
         axes.remove()

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -23,7 +24,7 @@ BLUE = "#0072B2"
 INK = "#1A1A1A"
 SHADE = "#6E6E6E"
 
-_PARAMETERS = {
+_PARAMETERS: dict[str, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 8,
@@ -54,7 +55,7 @@ _PARAMETERS = {
 styled = matplotlib.style.context(["default", _PARAMETERS])
 """Decorator: draw with the project's settings, whatever the user's own are."""
 
-_FORMATS = {
+_FORMATS: dict[str, dict[str, Any]] = {
     ".pdf": {"format": "pdf", "dpi": 300, "metadata": {"CreationDate": None}},
     ".png": {"format": "png", "dpi": 200},
     ".svg": {"format": "svg", "dpi": 300, "metadata": {"Date": None}},
