@@ -177,7 +177,10 @@ def test_numbers_of_a_run(tables, tmp_path, monkeypatch):
     assert {"python", "torch", "numpy", "snakemake", "latent-transport"} <= set(
         numbers["run"]["versions"]
     )
-    assert "geodesicsAllFarMedianShortening" in (tmp_path / "numbers.tex").read_text()
+    macros = (tmp_path / "numbers.tex").read_text()
+    assert "geodesicsAllFarMedianShortening" in macros
+    assert numbers["words"]["paths"]["line"] == "straight latent line"
+    assert "words" not in macros
 
 
 def test_files_of_one_table_are_joined(tables, tmp_path):

@@ -211,6 +211,21 @@ def test_plotting_and_its_scripts_do_without_torch():
     assert done.returncode == 0
 
 
+def test_import_changes_no_process_wide_setting():
+    code = """
+import logging
+import matplotlib as mpl
+fonts, before = logging.getLogger("fontTools"), dict(mpl.rcParams)
+import latent_transport.evidence.plotting as plotting
+for name in plotting.__all__:
+    getattr(plotting, name)
+assert fonts.level == logging.NOTSET
+assert dict(mpl.rcParams) == before
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 # Latent spaces
 
 
