@@ -75,6 +75,17 @@ def test_words_name_all_that_the_tables_hold():
     assert WORDS["measures"]["grey_share"] == {"label": "grey share", "sign": -1, "digits": 3}
 
 
+def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreement():
+    known = ("share_inside", "worst_excursion", "confidence", "least_confidence", "entropy")
+    known += ("label_switches", "nearest_distance", "log_likelihood", "grey_share")
+    known += ("pixel_entropy", "coefficient", "accuracy", "purity")
+    higher = {name for name in known if MEASURES[name].sign > 0}
+    assert higher == {
+        *("share_inside", "confidence", "least_confidence", "log_likelihood"),
+        *("accuracy", "purity"),
+    }
+
+
 @pytest.mark.parametrize(
     ("label_of", "key", "label"),
     [

@@ -24,11 +24,11 @@ def test_plausibility_has_a_panel_a_measure():
             check_panel(axes, summary, measure, names)
     lonely = drawn_means(figure.axes[-1])["far"]
     np.testing.assert_array_equal(np.rint(lonely[:, 1]), [0, 1, 2, 4])
-    # Low values are better for all but confidences and likelihood.
-    up = [PLAUSIBILITY[m].title for m in ("confidence", "least_confidence", "log_likelihood")]
-    for axes in figure.axes:
-        raised = any(axes.get_title() == rf"{label} $\uparrow$" for label in up)
-        assert raised != axes.get_title().endswith(r"$\downarrow$")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0] == r"confidence $\uparrow$"
+    assert r"entropy (nats) $\downarrow$" in titles
+    for title, measure in zip(titles, PLAUSIBILITY.values(), strict=True):
+        assert title.endswith(r"$\uparrow$" if measure.sign > 0 else r"$\downarrow$")
 
 
 def test_measures_and_kinds_may_be_few():
