@@ -15,7 +15,9 @@ FACES = {
 } | {"latent_transport.solvers", "latent_transport.training"}
 # From the bottom up, rooms within rooms: a module imports from its own room and those before it.
 INNER = {
-    "latent_transport.evidence": ("vocabulary", "data", "measures", "claims", "plotting", "page"),
+    "latent_transport.evidence": (
+        *("keys", "vocabulary", "data", "measures", "claims", "plotting", "page"),
+    ),
     "latent_transport.geodesics": (
         *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),
     ),

@@ -64,6 +64,21 @@ def test_every_geometry_is_built_and_solved(files, name):
         assert isinstance(geometry.decoder, kinds[recipe.decoder])
 
 
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in GEOMETRIES.items() if recipe.decoder == "plain"]
+)
+def test_the_catalogue_knows_who_measures_mixtures(name, tmp_path, files):
+    vae = VAE(Architecture(latent_dim=2, data_dim=6, hidden=(8,), components=2))
+    save_vae(vae, tmp_path / "vae.safetensors", {})
+    geometry = load_geometry(name, **{**files, "vae": tmp_path / "vae.safetensors"})
+    z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
+    if GEOMETRIES[name].takes_mixtures:
+        assert geometry.curve_length(torch.stack((z0, z1), 1)).isfinite().all()
+    else:
+        with pytest.raises(TypeError, match="logistic mixtures is not supported"):
+            geometry.curve_length(torch.stack((z0, z1), 1))
+
+
 @pytest.mark.parametrize("name", ["density", "latent-density"])
 def test_the_weight_is_that_of_the_training_codes(files, name):
     geometry = load_geometry(name, **files)

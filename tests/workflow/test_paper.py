@@ -11,7 +11,7 @@ import typst
 import yaml
 from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
 SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"
@@ -177,7 +177,10 @@ def test_numbers_of_a_run(tables, tmp_path, monkeypatch):
     assert {"python", "torch", "numpy", "snakemake", "latent-transport"} <= set(
         numbers["run"]["versions"]
     )
-    assert "geodesicsAllFarMedianShortening" in (tmp_path / "numbers.tex").read_text()
+    macros = (tmp_path / "numbers.tex").read_text()
+    assert "geodesicsAllFarMedianShortening" in macros
+    assert numbers["words"]["paths"]["line"] == "straight latent line"
+    assert r"\newcommand{\words" not in macros
 
 
 def test_files_of_one_table_are_joined(tables, tmp_path):

@@ -6,6 +6,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+# This repository's library, whether or not one is installed.
+sys.path.insert(0, str(ROOT / "src"))
+
+from latent_transport.evidence.vocabulary import PARTS
+from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema
 from workflow.dependencies import ROOT, code_of
 from workflow.provenance import describe_source
@@ -27,14 +33,12 @@ MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 FORMATS = ("pdf", "png")
 NAMES = ["figure1", "figure2", "indicatrices", "training"]
 NAMES += ["figure3", "figure4", "figure4_extended"] * config["all_digits"]
-# Two parts of the evidence are of the latent space of all digits.
 EVIDENCE_PARTS = [
     part
     for part in config["evidence"]["parts"]
-    if config["all_digits"] or part not in ("plausibility", "neighbours")
+    if config["all_digits"] or not PARTS[part].of_all_digits
 ]
-DRAWN_PARTS = ("containment", "plausibility", "ramp", "stability", "neighbours")
-NAMES += [part for part in EVIDENCE_PARTS if part in DRAWN_PARTS]
+NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
@@ -75,7 +79,7 @@ def growing(amount):
 
 wildcard_constraints:
     model=r"(digit\d|all)(-seed\d+)?",
-    geometry="[a-z0-9-]+",
+    geometry="|".join(GEOMETRIES),
 
 
 scattergather:
@@ -136,12 +140,10 @@ def options_of_files(wildcards, input):
 def files_of_geometry(wildcards):
     """What a geometry needs beyond the model and its codes: options of scripts, and files."""
     folder = f"<results>/models/{wildcards.model}"
-    files = {}
-    if wildcards.geometry.startswith("uncertain"):
-        files["uncertainty"] = f"{folder}/uncertainty.safetensors"
-    if wildcards.geometry == "ensemble":
-        files["ensemble"] = f"{folder}/ensemble.safetensors"
-    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "all":
+    needs = GEOMETRIES[wildcards.geometry].needs
+    further = ("uncertainty", "ensemble")
+    files = {need: f"{folder}/{need}.safetensors" for need in needs if need in further}
+    if "strength" in needs and kind_of(wildcards) == "all":
         files["strength"] = f"{folder}/strength/{wildcards.geometry}.json"
     return files
 
@@ -149,7 +151,7 @@ def files_of_geometry(wildcards):
 def options_of_geometry(wildcards, input):
     """Those files as options; in latent planes the strength of a weight is the config's."""
     options = [part for name in files_of_geometry(wildcards) for part in (f"--{name}", input[name])]
-    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "digit":
+    if GEOMETRIES[wildcards.geometry].weighted and kind_of(wildcards) == "digit":
         options += ["--strength", config["evidence"]["strength"]["planes"]]
     return options
 

@@ -1,20 +1,11 @@
-EVIDENCE = (
-    "containment",
-    "plausibility",
-    "separation",
-    "stability",
-    "neighbours",
-    "ramp",
-    "starts",
-)
 # Those whose rules there are: a part that is switched off has none.
 SUMMARIES = {
     Path(path).stem: str(path)
     for rule in workflow.rules
     for path in rule.output
-    if Path(path).parent.name == "tables" and Path(path).stem in EVIDENCE
+    if Path(path).parent.name == "tables" and Path(path).stem in PARTS
 }
-JUDGED = {name: path for name, path in SUMMARIES.items() if name not in ("ramp", "starts")}
+JUDGED = {name: path for name, path in SUMMARIES.items() if PARTS[name].judged}
 
 TABLES = {
     "models": [rules.tabulate.output.models],

@@ -10,8 +10,8 @@ from tqdm.auto import tqdm
 
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.claims.strengths import score_strengths
+from latent_transport.evidence.keys import LINE
 from latent_transport.evidence.measures.classifiers import load_classifier
-from latent_transport.evidence.measures.containment import LINE
 from latent_transport.evidence.measures.plausibility import Judge, extract_features
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.measures import FINE_SEGMENTS

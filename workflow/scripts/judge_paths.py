@@ -9,6 +9,7 @@ import torch
 from tqdm.auto import tqdm
 
 from latent_transport.datasets.subsets import load_subset
+from latent_transport.evidence.keys import INTERPOLATION
 from latent_transport.evidence.measures.classifiers import load_classifier
 from latent_transport.evidence.measures.containment import load_paths
 from latent_transport.evidence.measures.plausibility import Judge, extract_features
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return judge.measure(images, generator) | {"pixel_entropy": missing}
 
     jobs = {name: (torch.from_numpy(points), measure_curves) for name, points in paths.items()}
-    jobs["interpolation"] = (ends, measure_interpolation)
+    jobs[INTERPOLATION] = (ends, measure_interpolation)
     tables = []
     for path, (data, measure) in tqdm(jobs.items(), unit="path"):
         # The same noise on every path, so that their comparison is free of it.

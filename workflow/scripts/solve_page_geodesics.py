@@ -12,21 +12,13 @@ from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
 from latent_transport.geometries.measures import equal_length_parameters, measure_curves
-from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
-from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.catalogue import GEOMETRIES
+from latent_transport.models.loading import load_geometry
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_arrays
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
-GEOMETRIES = {
-    "wasserstein1": Wasserstein1,
-    "wasserstein2": Wasserstein2,
-    "fisher-rao": FisherRao,
-    "euclidean": Euclidean,
-}
-# Those that know mixtures of logistics.
-OF_MIXTURES = ("wasserstein1", "euclidean")
 # Fisher-Rao takes seconds a geodesic at the finer settings of the other rules, and these lengths
 # are within a thousandth of theirs.
 CONTROLS, POINTS, SEGMENTS = 6, 16, 64
@@ -45,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    decoder = load_vae(arguments.model, device).decoder
+    components = load_vae(arguments.model, device).decoder.architecture.components
     arrays = load_arrays(arguments.codes, "mean", "split")
     mean = arrays["mean"]  # (n, 2)
     held_out = np.flatnonzero(arrays["split"] == SPLITS.index("test"))
@@ -53,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     first, second = np.triu_indices(len(anchors), 1)  # (m,) each
     codes = torch.from_numpy(mean).to(device)
     z0, z1 = codes[torch.from_numpy(anchors[first])], codes[torch.from_numpy(anchors[second])]
-    names = GEOMETRIES if decoder.architecture.components == 1 else OF_MIXTURES
-    geometries = {name: GEOMETRIES[name](decoder) for name in names}
+    geometries = {
+        name: load_geometry(name, vae=arguments.model, device=device)
+        for name, recipe in GEOMETRIES.items()
+        if recipe.plain and (components == 1 or recipe.takes_mixtures)
+    }
     solver = GaussNewton(max_iterations=arguments.max_iterations, tolerance=arguments.tolerance)
     t = torch.linspace(0, 1, SEGMENTS + 1, device=device)  # (65,)
     fractions = torch.linspace(0, 1, STORED, device=device)  # (T,)

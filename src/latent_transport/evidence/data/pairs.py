@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from latent_transport.evidence.keys import FAR, KINDS, RANDOM
 from latent_transport.storage import DataError
 
-KINDS = ("random", "far")
 TEST_SPLIT = 2
 CANDIDATES = 64
 
@@ -58,7 +58,7 @@ def choose_pairs(
         raise DataError(f"{random} random and {far} far pairs; expected at least one pair in all")
     chosen = []
     for number_of_kind, (kind, count) in enumerate(zip(KINDS, (random, far), strict=True)):
-        candidates = 1 if kind == "random" else CANDIDATES
+        candidates = 1 if kind == RANDOM else CANDIDATES
         for number in range(count):
             rng = np.random.default_rng([seed, number_of_kind, number])
             first = rng.integers(len(held_out), size=candidates)
@@ -110,6 +110,6 @@ def draw_pairs(table: pd.DataFrame, count: int, seed: int) -> list[int]:
 
 def draw_far_pair(table: pd.DataFrame, seed: int) -> int:
     """Draw one pair by the seed alone, of the far ones where there are any."""
-    far = table[table["kind"] == "far"]
+    far = table[table["kind"] == FAR]
     candidates = (far if len(far) else table)["pair"].to_numpy()
     return int(np.random.default_rng(seed).choice(candidates))

@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from latent_transport.evidence.keys import LINE
 from latent_transport.storage import DataError, load_arrays
-
-LINE = "line"
-"""Name of the straight latent line among the paths."""
 
 
 @dataclass(frozen=True, eq=False)
