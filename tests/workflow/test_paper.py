@@ -219,10 +219,26 @@ def test_manuscript_copes_without_parts(tables, tmp_path, kept, caplog):
 
 def test_manuscript_holds_no_measured_number():
     """Decimals in its prose are laid out or read; what is typed is a size, a share or a level."""
-    text = SOURCE.read_text()
-    prose = text[text.index("= Introduction") : text.index("#bibliography")]
+    sections = sorted(SOURCE.parent.glob("sections/*.typ"))
+    assert sections
+    prose = "".join(section.read_text() for section in sections)
     prose = re.sub(r"\d+(\.\d+)?(pt|em|fr|in)\b|rgb\(\"[^\"]*\"\)", "", prose)
     assert set(re.findall(r"\d+\.\d+", prose)) <= {"0.05"}
+
+
+def test_manuscript_includes_every_section():
+    included = re.findall(r'include "(sections/[\w-]+\.typ)"', SOURCE.read_text())
+    folder = SOURCE.parent
+    assert sorted(included) == [
+        path.relative_to(folder).as_posix() for path in sorted(folder.glob("sections/*.typ"))
+    ]
+
+
+def test_a_missing_number_is_told_with_its_place(tables, tmp_path):
+    numbers = collect(tables, tmp_path)
+    numbers.write_text(numbers.read_text().replace('"bits_per_dim"', '"bits"'))
+    with pytest.raises(ValueError, match=r'"bits_per_dim"(.|\n)*sections/models\.typ:\d+'):
+        set_paper(numbers, tmp_path / "paper.pdf")
 
 
 def test_a_broken_manuscript_leaves_nothing_and_says_where(tables, tmp_path):
@@ -295,6 +311,14 @@ def test_rules_make_the_paper_and_check_it(repository, tables):
     done = run_snakemake(repository, "paper", *options)
     assert done.returncode == 0, done.stdout
     assert (repository / "paper" / SOURCE.with_suffix(".pdf").name).read_bytes()[:5] == b"%PDF-"
+
+    parts = [path.relative_to(ROOT).as_posix() for path in SOURCE.parent.rglob("*.typ")]
+    assert [part for part in parts if part not in wanted] == []
+    section = repository / "paper" / "sections" / "limitations.typ"
+    text = section.read_text()
+    section.write_text(text + "Edited.\n")
+    assert "compile_paper" in plan(repository, "paper", *options)
+    section.write_text(text)
 
     numbers, reference = results / "numbers.json", repository / "reference.csv"
     check_results.main(["--numbers", str(numbers), "--write-reference", str(reference)])
