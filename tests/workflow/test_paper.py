@@ -234,11 +234,39 @@ def test_manuscript_includes_every_section():
     ]
 
 
-def test_a_missing_number_is_told_with_its_place(tables, tmp_path):
-    numbers = collect(tables, tmp_path)
-    numbers.write_text(numbers.read_text().replace('"bits_per_dim"', '"bits"'))
-    with pytest.raises(ValueError, match=r'"bits_per_dim"(.|\n)*sections/models\.typ:\d+'):
-        set_paper(numbers, tmp_path / "paper.pdf")
+@pytest.mark.parametrize(
+    ("missing", "place"),
+    [
+        (["models", "all", "bits_per_dim"], r"sections/models\.typ:\d+"),
+        (["words"], r"lib\.typ:\d+"),
+        (["words", "measures", "grey_share"], r"lib\.typ:\d+(.|\n)*sections/plausibility\.typ"),
+    ],
+)
+def test_a_missing_number_or_word_is_told_with_its_place(tables, tmp_path, missing, place):
+    path = collect(tables, tmp_path)
+    numbers = part = json.loads(path.read_text())
+    *above, last = missing
+    for key in above:
+        part = part[key]
+    del part[last]
+    path.write_text(json.dumps(numbers))
+    with pytest.raises(ValueError, match=rf'does not contain key "{last}"(.|\n)*{place}'):
+        set_paper(path, tmp_path / "paper.pdf")
+
+
+@pytest.mark.parametrize(
+    "key", [("paths", "fisher-rao"), ("measures", "grey_share", "label"), ("models", "all planes")]
+)
+def test_manuscript_takes_its_words_from_the_numbers(tables, tmp_path, key):
+    path = collect(tables, tmp_path)
+    before = set_paper(path, tmp_path / "paper.pdf")
+    numbers = part = json.loads(path.read_text())
+    *above, last = ("words", *key)
+    for step in above:
+        part = part[step]
+    part[last] = "another $W_3$"
+    path.write_text(json.dumps(numbers))
+    assert set_paper(path, tmp_path / "paper.pdf") != before
 
 
 def test_a_broken_manuscript_leaves_nothing_and_says_where(tables, tmp_path):
