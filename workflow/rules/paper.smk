@@ -110,6 +110,7 @@ rule collect_numbers:
 rule compile_paper:
     input:
         source="paper/optimal-latent-transport.typ",
+        parts=lambda wildcards: sorted(map(str, Path("paper").rglob("*.typ"))),
         bibliography="paper/references.bib",
         numbers=rules.collect_numbers.output.json,
         figures=DRAWN,
