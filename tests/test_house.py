@@ -19,6 +19,11 @@ INNER = {
     "latent_transport.geodesics": (
         *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),
     ),
+    "latent_transport.geodesics.solvers": (
+        *("names", "base", "objective", "adam", "normal_matrix", "damping", "curvature"),
+        *("secants", "directions", "steps", "stopping", "budget", "descent"),
+        *("lbfgs", "gauss_newton"),
+    ),
     "latent_transport.kernels": (
         *("constants", "dispatch", "blocks", "autograd", "triton_math", "triton_logistic"),
         *("logistic", "mixture_terms", "mixture_unrolled", "triton_mixture", "mixture"),
