@@ -25,6 +25,11 @@ INNER = {
         *("weights", "vae", "elbo", "loop", "training", "densities", "uncertainty", "ensembles"),
         "loading",
     ),
+    "latent_transport.geodesics.solvers": (
+        *("names", "base", "objective", "adam", "normal_matrix", "damping", "curvature"),
+        *("secants", "directions", "steps", "stopping", "budget", "descent"),
+        *("lbfgs", "gauss_newton"),
+    ),
     "latent_transport.kernels": (
         *("constants", "dispatch", "blocks", "autograd", "triton_math", "triton_logistic"),
         *("logistic", "mixture_terms", "mixture_unrolled", "triton_mixture", "mixture"),

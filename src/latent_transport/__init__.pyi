@@ -8,8 +8,8 @@ from .geodesics.paths import Geodesics as Geodesics
 from .geodesics.settings import SolverSettings as SolverSettings
 from .geodesics.solvers.adam import Adam as Adam
 from .geodesics.solvers.base import Report as Report
-from .geodesics.solvers.quasi_newton import LBFGS as LBFGS
-from .geodesics.solvers.quasi_newton import GaussNewton as GaussNewton
+from .geodesics.solvers.gauss_newton import GaussNewton as GaussNewton
+from .geodesics.solvers.lbfgs import LBFGS as LBFGS
 from .geodesics.stochman import StochMan as StochMan
 from .geodesics.stochman import StochManManifold as StochManManifold
 from .geometries.base import Geometry as Geometry

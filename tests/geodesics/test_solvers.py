@@ -6,8 +6,9 @@ import torch
 import latent_transport as lt
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.adam import Adam
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
 from tests.problems import PROBLEMS, make_network
 
 SOLVERS = {

@@ -268,7 +268,7 @@ def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
 
 
 def test_an_edited_solver_leaves_the_models_alone(repository):
-    edit(repository, "src/latent_transport/geodesics/solvers/quasi_newton.py")
+    edit(repository, "src/latent_transport/geodesics/solvers/gauss_newton.py")
     jobs = plan_tiny(repository)
     assert jobs["solve_geodesics"] == 6
     kept = {"fetch", "subset", "train_vae", "encode", "evaluate_vae", "choose_pairs"}

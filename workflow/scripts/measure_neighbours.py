@@ -20,7 +20,7 @@ from latent_transport.evidence.measures.neighbours import (
     search_neighbours,
 )
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.measures import measure_curves
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae

@@ -10,7 +10,7 @@ from latent_transport.datasets.subsets import SPLITS
 from latent_transport.evidence.page.anchors import choose_anchors
 from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.measures import equal_length_parameters, measure_curves
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.loading import load_geometry

@@ -11,7 +11,7 @@ from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.paths import Geodesics, select
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.base import Geometry
 from latent_transport.kernels.dispatch import anticipate
 

@@ -18,7 +18,7 @@ def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
         residuals = geometry.residuals(family, first, second)  # (b, N - 1, M, D)
         residuals = residuals * math.sqrt(z.shape[1] - 1)
     left, right = basis[:-1], basis[1:]  # (N - 1, P) each
-    normal = 0.0
+    normal = z.new_zeros(())
     for m in range(residuals.shape[2]):
         # Residuals of different variables share no coordinate: one sum gives all partials.
         partials = torch.autograd.grad(
