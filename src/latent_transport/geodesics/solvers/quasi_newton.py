@@ -77,7 +77,7 @@ class LBFGS:
         tuple of CubicSpline and Report
         """
         with torch.no_grad():
-            _, p = geometry.decode(spline.start[:1])  # (1, C, D)
+            p = geometry.decode(spline.start[:1])  # of (1,)
         numbers = self._numbers_a_point(p, spline.start.shape[-1])
         size = max(1, self.memory // (len(t) * numbers * p.element_size()))
         pieces, reports = [], []
