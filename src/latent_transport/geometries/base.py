@@ -29,8 +29,9 @@ class Geometry(ABC):
     ----------
     decoder : callable
         Maps latent points (..., d) to a :class:`torch.distributions.Distribution` of batch shape
-        (..., D): discretised logistic mixture, normal, Bernoulli or categorical. Its parameters
-        (or buffers) decide device and dtype.
+        (..., D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
+        normals or discretised logistic mixtures. Its parameters (or buffers) decide device and
+        dtype.
 
     Attributes
     ----------
@@ -143,8 +144,8 @@ class Geometry(ABC):
             return decoded.coordinates
 
         def push_forward(direction: Tensor) -> tuple[Tensor, Tensor]:
-            p, dp = torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
-            return p, dp
+            pair = torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
+            return pair[0], pair[1]
 
         z = z.contiguous()  # forward mode refuses expanded tensors
         axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)

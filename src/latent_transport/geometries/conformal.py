@@ -82,7 +82,9 @@ class Conformal(Geometry):
         self.strength = strength
         self.reference = reference
         # A decoded point has one weight, the product of all: what it multiplies has none.
-        self._unweighted = geometry._unweighted if isinstance(geometry, Conformal) else geometry
+        self._unweighted: Geometry = (
+            geometry._unweighted if isinstance(geometry, Conformal) else geometry
+        )
 
     def log_weight(self, z: Tensor) -> Tensor:
         """Logarithm of the weight at latent points (..., d): shape (...)."""
