@@ -134,7 +134,7 @@ class LatentEuclidean(Euclidean):
     """The Euclidean distance of the latent space itself, as if decoded by the identity."""
 
     def __init__(self) -> None:
-        super().__init__(lambda z: Normal(z, 1.0))
+        super().__init__(lambda z: Normal(z, torch.ones_like(z)))
 
 
 def _log_weight(p: Decoded) -> Tensor:
