@@ -52,8 +52,8 @@ def test_normal_matrix_is_that_of_the_residuals_jacobian(family):
 
     def residuals(free):
         z = CubicSpline(spline.start, spline.end, free)(t)
-        kind, p = geometry.decode(z)
-        return 6**0.5 * geometry.residuals(kind, p[:, :-1], p[:, 1:]).flatten()
+        p = geometry.decode(z)
+        return 6**0.5 * geometry.residuals(p[:, :-1], p[:, 1:]).flatten()
 
     rows = []
     free = controls.clone().requires_grad_()

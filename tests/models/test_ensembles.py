@@ -10,7 +10,7 @@ import torch
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.registry import family_of
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.ensembles import (
     EnsembleDecoder,

@@ -40,5 +40,4 @@ class MemoryBudget:
 def _decoded_size(geometry: Geometry, start: torch.Tensor) -> int:
     """How many numbers the point ``start`` (1, d) is decoded to."""
     with torch.no_grad():
-        _, p = geometry.decode(start)  # (1, C, D)
-    return p.numel()
+        return geometry.decode(start).numel()
