@@ -11,9 +11,17 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/geodesics.smk"
 include: "workflow/rules/fields.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/evidence.smk"
+include: "workflow/rules/judges.smk"
+include: "workflow/rules/comparisons.smk"
+
+
+for part in EVIDENCE_PARTS:
+
+    include: f"workflow/rules/{part}.smk"
+
+
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/archive.smk"

@@ -15,7 +15,8 @@ from latent_transport.distributions.logistic_mixture import DiscretizedLogisticM
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.solvers.adam import Adam
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1

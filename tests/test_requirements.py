@@ -90,16 +90,50 @@ def test_lowest_versions_are_the_lower_bounds():
         assert pinned[package] in SpecifierSet(f"=={bound}.*"), package
 
 
-def test_the_library_alone_has_every_public_name_but_stochmans():
+@pytest.fixture(scope="module")
+def alone():
+    """Run a script as if nothing but the library's own requirements were installed."""
     others = ranges("stochman", "pipeline", "test").keys() - ranges().keys()
     blocked = [IMPORT_NAMES.get(package, package.replace("-", "_")) for package in sorted(others)]
-    script = (
-        "import sys\n"
-        f"sys.modules.update(dict.fromkeys({blocked}))\n"  # None stands for a missing module
+    hide = f"import sys\nsys.modules.update(dict.fromkeys({blocked}))\n"  # None: not installed
+
+    def run(script):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        command = [sys.executable, "-c", hide + script]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_library_alone_has_every_public_name_but_stochmans(alone):
+    done = alone(
         "import latent_transport as lt\n"
         "for name in lt.__all__:\n"
         "    if not name.startswith('StochMan'):\n"
         "        getattr(lt, name)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_library_alone_imports_everything_but_the_evidence_and_what_names_an_extra(alone):
+    done = alone(
+        "import importlib, pkgutil\n"
+        "import latent_transport as lt\n"
+        "def walk(package):\n"
+        "    for module in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
+        "        if module.name.rpartition('.')[2].startswith('triton_'):\n"
+        "            continue\n"
+        "        try:\n"
+        "            found = importlib.import_module(module.name)\n"
+        "        except ImportError as error:\n"
+        "            print(module.name, error, sep=': ')\n"
+        "        else:\n"
+        "            if module.ispkg:\n"
+        "                walk(found)\n"
+        "walk(lt)\n"
+    )
+    assert done.returncode == 0, done.stderr
+    refused = dict(line.split(": ", 1) for line in done.stdout.splitlines())
+    assert refused.keys() == {"latent_transport.evidence", "latent_transport.geodesics.stochman"}
+    assert "latent-transport[pipeline]" in refused["latent_transport.evidence"]
+    assert "latent-transport[stochman]" in refused["latent_transport.geodesics.stochman"]

@@ -5,14 +5,31 @@ A key that does not fit gets one line, which names the key, what was found and w
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
+from latent_transport.evidence.keys import OURS
+from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, Part
+from latent_transport.geodesics.solvers.names import SOLVERS
+from latent_transport.models.catalogue import GEOMETRIES
+
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
+
+# Definitions of the schema that are names which the code knows.
+NAMES: dict[str, Iterable[str]] = {
+    "solver": SOLVERS,
+    "part": PARTS,
+    "geometry": GEOMETRIES,
+    "plane_geometry": OF_PLANES,
+    "further_geometry": FURTHER,
+}
+
+# Geometries of decoders without mixtures.
+UNMIXED = [name for name, recipe in GEOMETRIES.items() if not recipe.takes_mixtures]
 
 # A run writes to none of these, whatever its user may.
 SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "sys", "usr"}
@@ -50,8 +67,11 @@ def find_reference_errors(config: Mapping[str, Any]) -> list[str]:
 
 
 def read_schema() -> dict[str, Any]:
-    """Return the schema of the config."""
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    """Return the schema of the config, with the names that the code knows in their places."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for definition, names in NAMES.items():
+        schema["$defs"][definition] = {"enum": list(names)}
+    return schema
 
 
 def _is_integer(_checker: object, value: object) -> bool:
@@ -121,25 +141,19 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 
 def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     evidence = config["evidence"]
-    parts = evidence["parts"]
+    parts = {name: PARTS[name] for name in evidence["parts"]}
     for kind in _kinds(config):
         geometries = evidence["geometries"][kind]
-        for needed in ["wasserstein1"] + ["fisher-rao"] * ("separation" in parts):
+        compared = {name for part in parts.values() for name in part.compares}
+        for needed in [OURS, *sorted(compared - {OURS})]:
             if needed not in geometries:
                 expected = f"a list with {needed}, which other paths are compared with"
                 yield f"evidence.geometries.{kind}", expected
-        compared = {"containment", "plausibility"} & set(parts)
-        unknown = {"wasserstein2", "fisher-rao"} & set(geometries)
-        if {"separation", "stability"} & set(parts) or (compared and unknown):
-            components = f"models.{kind}.architecture.components"
-            if _look_up(config, components) > 1:
-                expected = (
-                    "1, since the Wasserstein-2 and Fisher-Rao distances of mixtures are unknown: "
-                    "or leave separation and stability out of evidence.parts, and wasserstein2 and "
-                    f"fisher-rao out of evidence.geometries.{kind}"
-                )
-                yield components, expected
-    weighed = any(name.endswith("density") for name in evidence["geometries"]["all"])
+        components = f"models.{kind}.architecture.components"
+        solved = {name for part in parts.values() for name in _solved(part, geometries)}
+        if _look_up(config, components) > 1 and not solved.isdisjoint(UNMIXED):
+            yield components, _expect_one_component(kind)
+    weighed = any(GEOMETRIES[name].weighted for name in evidence["geometries"]["all"])
     if config["all_digits"] and weighed and not sum(evidence["strength"]["pairs"].values()):
         expected = "at least one pair in all, on which the strength of a weight is chosen"
         yield "evidence.strength.pairs", expected
@@ -150,6 +164,21 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
     if 0 < search["candidates"] < search["neighbours"]:
         expected = f"0, or at least evidence.neighbours.neighbours = {search['neighbours']}"
         yield "evidence.neighbours.candidates", expected
+
+
+def _solved(part: Part, listed: Sequence[str]) -> set[str]:
+    """Geometries of whose geodesics a part makes use, given those that the config lists."""
+    return {*part.compares, *part.solves, *(listed if part.of_paths else ())}
+
+
+def _expect_one_component(kind: str) -> str:
+    parts = [name for name, part in PARTS.items() if not _solved(part, ()).isdisjoint(UNMIXED)]
+    unmixed = " and ".join(UNMIXED)
+    return (
+        f"1, since the distances of mixtures are unknown in {unmixed}: or leave "
+        f"{' and '.join(parts)} out of evidence.parts, and {unmixed} out of "
+        f"evidence.geometries.{kind}"
+    )
 
 
 def _kinds(config: Mapping[str, Any]) -> list[str]:
@@ -211,7 +240,10 @@ def _allowed(schema: Mapping[str, Any], *path: str | int) -> str:
 
 
 def resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Replace ``$ref`` and ``allOf`` by what they stand for; later parts refine earlier ones."""
+    """Replace ``$ref`` and ``allOf``, in ``items``, too, by what they stand for.
+
+    Later parts refine earlier ones.
+    """
     parts = [
         *([schema["$defs"][node["$ref"].rpartition("/")[2]]] if "$ref" in node else []),
         *node.get("allOf", []),
@@ -220,6 +252,8 @@ def resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any
     for part in parts:
         resolved = merge(resolved, resolve(part, schema))
     own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
+    if "items" in own:
+        own["items"] = resolve(own["items"], schema)
     return merge(resolved, own)
 
 

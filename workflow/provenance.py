@@ -1,11 +1,11 @@
-"""Where results came from: a sidecar ``NAME.provenance.json`` beside each file a script wrote.
+"""Where results came from: the sidecar ``NAME.provenance.json`` beside each file a script wrote.
 
-The workflow tells its jobs the commit of the code and the hash of the config through the
-environment, so that neither is a setting on which a result depends: a new commit reruns nothing. A
-script that is run by hand knows of neither, and leaves them null.
+``workflow.recording`` writes it; what it says is found and read here. The workflow tells its jobs
+the commit of the code and the hash of the config through the environment, so that neither is a
+setting on which a result depends: a new commit reruns nothing. A script that is run by hand knows
+of neither, and leaves them null.
 """
 
-import argparse
 import hashlib
 import json
 import logging
@@ -13,25 +13,16 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from latent_transport.storage import recording_writes, replacing
 
 COMMIT, CONFIG = "LATENT_TRANSPORT_COMMIT", "LATENT_TRANSPORT_CONFIG"
 SUFFIX = ".provenance.json"
 PACKAGES = ("latent-transport", "torch", "numpy", "snakemake")
 
 logger = logging.getLogger(__name__)
-
-_device: ContextVar[str | None] = ContextVar("device", default=None)
 
 
 def describe_source(root: Path, settings: Mapping[str, Any]) -> dict[str, str]:
@@ -79,57 +70,10 @@ def find_commit() -> str | None:
     return os.environ.get(COMMIT) or None
 
 
-def note_device(name: str) -> None:
-    """Say on which device the script computes."""
-    _device.set(name)
-
-
-def name_processor() -> str:
-    """Model of the CPU, as far as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
 def sidecar_of(path: str | Path) -> Path:
     """Path of the sidecar of a file."""
     path = Path(path)
     return path.with_name(path.name + SUFFIX)
-
-
-@contextmanager
-def recording(arguments: Sequence[str]) -> Iterator[None]:
-    """Write a sidecar beside each file that the block writes, once it has succeeded.
-
-    Parameters
-    ----------
-    arguments : sequence of str
-        Of the script; an option ``--seed`` among them is the seed.
-    """
-    begin = time.perf_counter()
-    with recording_writes() as written:
-        yield
-    seconds = time.perf_counter() - begin
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--seed", type=int)
-    record = {
-        "script": _name_script(),
-        "arguments": list(arguments),
-        "commit": find_commit(),
-        "config_hash": os.environ.get(CONFIG) or None,
-        "seed": parser.parse_known_args(arguments)[0].seed,
-        "device": _device.get(),
-        "versions": find_versions(),
-        "seconds": round(seconds, 3),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    for path in dict.fromkeys(written):
-        told = {"file": path.name, "sha256": _hash_file(path), **record}
-        with replacing(sidecar_of(path)) as temporary:
-            temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def read_provenance(path: str | Path) -> dict[str, Any] | None:
@@ -140,7 +84,7 @@ def read_provenance(path: str | Path) -> dict[str, Any] | None:
     """
     try:
         record = json.loads(sidecar_of(path).read_text(encoding="utf-8"))
-        known = record["sha256"] == _hash_file(Path(path))
+        known = record["sha256"] == hash_file(Path(path))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if not known:
@@ -148,12 +92,7 @@ def read_provenance(path: str | Path) -> dict[str, Any] | None:
     return record if known else None
 
 
-def _name_script() -> str:
-    """Name of the module that runs as a script."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return spec.name.rpartition(".")[2] if spec else Path(sys.argv[0]).stem
-
-
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,8 +8,8 @@ from .geodesics.paths import Geodesics as Geodesics
 from .geodesics.settings import SolverSettings as SolverSettings
 from .geodesics.solvers.adam import Adam as Adam
 from .geodesics.solvers.base import Report as Report
-from .geodesics.solvers.quasi_newton import LBFGS as LBFGS
-from .geodesics.solvers.quasi_newton import GaussNewton as GaussNewton
+from .geodesics.solvers.gauss_newton import GaussNewton as GaussNewton
+from .geodesics.solvers.lbfgs import LBFGS as LBFGS
 from .geodesics.stochman import StochMan as StochMan
 from .geodesics.stochman import StochManManifold as StochManManifold
 from .geometries.base import Geometry as Geometry
@@ -22,12 +22,12 @@ from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
 from .kernels.pmf import wasserstein1_pmf as wasserstein1_pmf
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
+from .models.ensembles import EnsembleDecoder as EnsembleDecoder
+from .models.ensembles import load_ensemble as load_ensemble
+from .models.ensembles import train_ensemble as train_ensemble
 from .models.loading import load_geometry as load_geometry
-from .models.uncertainty import EnsembleDecoder as EnsembleDecoder
 from .models.uncertainty import UncertainDecoder as UncertainDecoder
 from .models.uncertainty import fit_uncertainty as fit_uncertainty
-from .models.uncertainty import load_ensemble as load_ensemble
 from .models.uncertainty import load_uncertainty as load_uncertainty
-from .models.uncertainty import train_ensemble as train_ensemble
 from .models.vae import VAE as VAE
 from .models.vae import load_vae as load_vae

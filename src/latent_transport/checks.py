@@ -4,6 +4,31 @@ import torch
 from torch import Tensor
 
 
+def check_floating(name: str, x: object, shape: str = "(..., d)", *, verb: str = "is a") -> None:
+    """Refuse what is no floating-point tensor.
+
+    Parameters
+    ----------
+    name, verb : str
+        How the message begins: "z is a ...", "codes are a ...".
+    x : object
+        What was given.
+    shape : str
+        The shape to name as expected.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(
+            f"{name} {verb} {found}; expected a floating-point tensor {shape}: convert it with "
+            f"torch.as_tensor({name}, dtype=torch.float32)"
+        )
+
+
 def check_points(name: str, x: Tensor) -> None:
     """Refuse what is no floating-point tensor (..., d) with d > 0.
 
@@ -14,9 +39,7 @@ def check_points(name: str, x: Tensor) -> None:
     ValueError
         If it has no dimension, or no entry along the last.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"{name} is a {found}; expected a floating-point tensor (..., d)")
+    check_floating(name, x)
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (..., d), d > 0")
 

@@ -2,6 +2,7 @@
 
 from latent_transport.geodesics.solvers.adam import Adam
 from latent_transport.geodesics.solvers.base import Report, Solver
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 
 __all__ = ["LBFGS", "Adam", "GaussNewton", "Report", "Solver"]

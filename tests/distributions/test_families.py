@@ -12,7 +12,7 @@ from latent_transport.distributions.fisher import logistic_information
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.registry import family_of
 from latent_transport.kernels.logistic import logistic_norm
-from tests.problems import DOUBLE, FAMILIES, make_network
+from tests.problems import DOUBLE, make_network
 
 LEVELS = torch.arange(256, **DOUBLE)
 locations = st.floats(-20.0, 275.0)
@@ -28,24 +28,6 @@ def coordinates(family, count=8, seed=0):
     distribution = make_network(family)(3 * draw(count, 2, seed=seed))
     found = family_of(distribution)
     return found, distribution, found.coordinates(distribution)
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_mean_matches_scipy(name):
-    family, distribution, p = coordinates(name)
-    if name == "normal":
-        expected = distribution.loc
-    elif name == "bernoulli":
-        expected = stats.bernoulli(distribution.probs.numpy()).mean()
-    elif name == "categorical":
-        expected = distribution.probs.numpy() @ np.arange(4)
-    else:
-        weights = distribution.logits.softmax(-1).numpy()
-        loc, scale = distribution.loc.numpy(), distribution.scale.numpy()
-        edges = np.arange(255)[:, None, None, None] + 0.5
-        survival = (weights * stats.logistic.sf(edges, loc, scale)).sum(-1)
-        expected = survival.sum(0)
-    np.testing.assert_allclose(family.mean(p), expected, rtol=1e-6, atol=1e-6)
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), locations, scales), min_size=1, max_size=5))

@@ -5,7 +5,7 @@ import torch
 
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.graphs import NeighbourGraph
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from tests.problems import DOUBLE, make_network, make_wall, scatter_around_wall
 

@@ -14,13 +14,9 @@ from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.conformal import Conformal
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.densities import AggregatePosterior
+from latent_transport.models.ensembles import EnsembleDecoder, save_ensemble
 from latent_transport.models.loading import load_geometry
-from latent_transport.models.uncertainty import (
-    EnsembleDecoder,
-    UncertainDecoder,
-    save_ensemble,
-    save_uncertainty,
-)
+from latent_transport.models.uncertainty import UncertainDecoder, save_uncertainty
 from latent_transport.models.vae import VAE, Architecture, save_vae
 from latent_transport.storage import DataError, load_arrays, save_arrays
 
@@ -68,6 +64,21 @@ def test_every_geometry_is_built_and_solved(files, name):
     kinds = {"uncertain": UncertainDecoder, "ensemble": EnsembleDecoder}
     if recipe.decoder in kinds:
         assert isinstance(geometry.decoder, kinds[recipe.decoder])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, recipe in GEOMETRIES.items() if recipe.decoder == "plain"]
+)
+def test_the_catalogue_knows_who_measures_mixtures(name, tmp_path, files):
+    vae = VAE(Architecture(latent_dim=2, data_dim=6, hidden=(8,), components=2))
+    save_vae(vae, tmp_path / "vae.safetensors", {})
+    geometry = load_geometry(name, **{**files, "vae": tmp_path / "vae.safetensors"})
+    z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
+    if GEOMETRIES[name].takes_mixtures:
+        assert geometry.curve_length(torch.stack((z0, z1), 1)).isfinite().all()
+    else:
+        with pytest.raises(TypeError, match="logistic mixtures is not supported"):
+            geometry.curve_length(torch.stack((z0, z1), 1))
 
 
 @pytest.mark.parametrize("name", ["density", "latent-density"])

@@ -8,14 +8,9 @@ import torch
 
 from latent_transport.datasets.sources import fetch
 from latent_transport.datasets.subsets import SPLITS, Subset, make_subset
-from latent_transport.models.training import (
-    History,
-    NonFiniteLossError,
-    Schedule,
-    bits_per_dim,
-    evaluate_elbo,
-    train_vae,
-)
+from latent_transport.models.elbo import bits_per_dim, evaluate_elbo
+from latent_transport.models.loop import History, NonFiniteLossError, Schedule
+from latent_transport.models.training import train_vae
 from latent_transport.models.vae import VAE, Architecture
 
 torch.set_num_threads(1)

@@ -11,7 +11,7 @@ import typst
 import yaml
 from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
 SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"
@@ -177,7 +177,10 @@ def test_numbers_of_a_run(tables, tmp_path, monkeypatch):
     assert {"python", "torch", "numpy", "snakemake", "latent-transport"} <= set(
         numbers["run"]["versions"]
     )
-    assert "geodesicsAllFarMedianShortening" in (tmp_path / "numbers.tex").read_text()
+    macros = (tmp_path / "numbers.tex").read_text()
+    assert "geodesicsAllFarMedianShortening" in macros
+    assert numbers["words"]["paths"]["line"] == "straight latent line"
+    assert r"\newcommand{\words" not in macros
 
 
 def test_files_of_one_table_are_joined(tables, tmp_path):
@@ -219,10 +222,54 @@ def test_manuscript_copes_without_parts(tables, tmp_path, kept, caplog):
 
 def test_manuscript_holds_no_measured_number():
     """Decimals in its prose are laid out or read; what is typed is a size, a share or a level."""
-    text = SOURCE.read_text()
-    prose = text[text.index("= Introduction") : text.index("#bibliography")]
+    sections = sorted(SOURCE.parent.glob("sections/*.typ"))
+    assert sections
+    prose = "".join(section.read_text() for section in sections)
     prose = re.sub(r"\d+(\.\d+)?(pt|em|fr|in)\b|rgb\(\"[^\"]*\"\)", "", prose)
     assert set(re.findall(r"\d+\.\d+", prose)) <= {"0.05"}
+
+
+def test_manuscript_includes_every_section():
+    included = re.findall(r'include "(sections/[\w-]+\.typ)"', SOURCE.read_text())
+    folder = SOURCE.parent
+    assert sorted(included) == [
+        path.relative_to(folder).as_posix() for path in sorted(folder.glob("sections/*.typ"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("missing", "place"),
+    [
+        (["models", "all", "bits_per_dim"], r"sections/models\.typ:\d+"),
+        (["words"], r"lib\.typ:\d+"),
+        (["words", "measures", "grey_share"], r"lib\.typ:\d+(.|\n)*sections/plausibility\.typ"),
+    ],
+)
+def test_a_missing_number_or_word_is_told_with_its_place(tables, tmp_path, missing, place):
+    path = collect(tables, tmp_path)
+    numbers = part = json.loads(path.read_text())
+    *above, last = missing
+    for key in above:
+        part = part[key]
+    del part[last]
+    path.write_text(json.dumps(numbers))
+    with pytest.raises(ValueError, match=rf'does not contain key "{last}"(.|\n)*{place}'):
+        set_paper(path, tmp_path / "paper.pdf")
+
+
+@pytest.mark.parametrize(
+    "key", [("paths", "fisher-rao"), ("measures", "grey_share", "label"), ("models", "all planes")]
+)
+def test_manuscript_takes_its_words_from_the_numbers(tables, tmp_path, key):
+    path = collect(tables, tmp_path)
+    before = set_paper(path, tmp_path / "paper.pdf")
+    numbers = part = json.loads(path.read_text())
+    *above, last = ("words", *key)
+    for step in above:
+        part = part[step]
+    part[last] = "another $W_3$"
+    path.write_text(json.dumps(numbers))
+    assert set_paper(path, tmp_path / "paper.pdf") != before
 
 
 def test_a_broken_manuscript_leaves_nothing_and_says_where(tables, tmp_path):
@@ -295,6 +342,15 @@ def test_rules_make_the_paper_and_check_it(repository, tables):
     done = run_snakemake(repository, "paper", *options)
     assert done.returncode == 0, done.stdout
     assert (repository / "paper" / SOURCE.with_suffix(".pdf").name).read_bytes()[:5] == b"%PDF-"
+
+    section = repository / "paper" / "sections" / "limitations.typ"
+    text = section.read_text()
+    section.write_text(text + "Edited.\n")
+    planned = run_snakemake(repository, "paper", "--dry-run", *options).stdout
+    assert "rule compile_paper:" in planned
+    parts = [path.relative_to(ROOT).as_posix() for path in SOURCE.parent.rglob("*.typ")]
+    assert [part for part in parts if part not in planned] == []
+    section.write_text(text)
 
     numbers, reference = results / "numbers.json", repository / "reference.csv"
     check_results.main(["--numbers", str(numbers), "--write-reference", str(reference)])

@@ -31,7 +31,9 @@ def plan_with(repository):
         if key not in known:
             config = write_config(repository, {**SMALL, **settings})
             chosen = ("--workflow-profile", f"workflow/profiles/{profile}")
-            done = run_snakemake(repository, "-n", *chosen, "--configfile", config, *arguments)
+            done = run_snakemake(
+                repository, "-n", "-p", *chosen, "--configfile", config, *arguments
+            )
             assert done.returncode == 0, done.stdout
             blocks = JOB.findall(done.stdout)
             assert blocks
@@ -51,13 +53,6 @@ def amount(name, block):
     return int(found[1]) if found else None
 
 
-def computes_on_torch(rule):
-    """Whether a rule's script takes a device."""
-    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
-    (body,) = re.findall(rf"^ *rule {rule}:\n((?:^ .*\n|^\n)+?)(?=^ *rule |\Z|^\S)", rules, re.M)
-    return "--device" in body
-
-
 # --- Settings ---
 
 
@@ -75,15 +70,20 @@ def test_each_setting_is_an_option_of_snakemake(profile):
     assert set(settings_of(profile)) <= known
 
 
+@pytest.fixture(scope="module")
+def rules(repository):
+    done = run_snakemake(repository, "--list-rules")
+    assert done.returncode == 0, done.stdout
+    return set(done.stdout.split())
+
+
 @pytest.mark.parametrize("profile", PROFILES)
-def test_each_rule_that_a_profile_names_exists(profile):
-    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+def test_each_rule_that_a_profile_names_exists(profile, rules):
     # The commented settings too, which are there to be used.
     text = (ROOT / "workflow" / "profiles" / profile / "config.yaml").read_text()
     settings = yaml.safe_load(uncomment(text))
     for key in ("groups", "set-resources", "set-threads"):
-        for rule in settings.get(key, {}):
-            assert re.search(rf"^ *rule {rule}:", rules, re.M), f"{profile}: {key}.{rule}"
+        assert set(settings.get(key, {})) <= rules, key
 
 
 def test_whom_the_cluster_charges_is_one_setting():
@@ -101,8 +101,11 @@ def test_a_job_asks_for_a_gpu_where_its_script_takes_a_device(plan_with, profile
     jobs = plan_with(profile)
     asking = {rule for rule, block in jobs if amount("gpu", block)}
     assert {"train_vae", "solve_geodesics", "encode"} <= asking
+    computing = {
+        rule for rule, block in jobs if re.search("^Shell command: .* --device ", block, re.M)
+    }
     for rule in {rule for rule, _ in jobs} - {"all", "paper"}:
-        assert (rule in asking) == computes_on_torch(rule), rule
+        assert (rule in asking) == (rule in computing), rule
 
 
 def test_no_job_asks_for_a_gpu_that_the_config_forbids(plan_with):

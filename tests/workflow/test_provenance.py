@@ -12,7 +12,8 @@ from sandbox import ROOT
 
 from latent_transport.storage import load_table, save_table
 from workflow import provenance
-from workflow.provenance import read_provenance, recording, sidecar_of
+from workflow.provenance import read_provenance, sidecar_of
+from workflow.recording import name_processor, recording
 from workflow.scripts import collect_provenance
 
 TABLE = pd.DataFrame({"x": [1, 2]})
@@ -95,7 +96,7 @@ def test_a_script_that_computes_names_its_device(tmp_path):
     assert done.returncode == 0
     records = [read_provenance(path) for path in (output, tmp_path / "ramp.safetensors")]
     assert {record["script"] for record in records} == {"measure_ramp"}
-    assert {record["device"] for record in records} == {provenance.name_processor()}
+    assert {record["device"] for record in records} == {name_processor()}
 
 
 def test_state_of_a_repository(tmp_path):

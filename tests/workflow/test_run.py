@@ -268,7 +268,7 @@ def test_an_edited_plotting_module_redraws_the_figures_alone(repository):
 
 
 def test_an_edited_solver_leaves_the_models_alone(repository):
-    edit(repository, "src/latent_transport/geodesics/solvers/quasi_newton.py")
+    edit(repository, "src/latent_transport/geodesics/solvers/gauss_newton.py")
     jobs = plan_tiny(repository)
     assert jobs["solve_geodesics"] == 6
     kept = {"fetch", "subset", "train_vae", "encode", "evaluate_vae", "choose_pairs"}
@@ -295,6 +295,24 @@ def test_an_edited_training_trains_again(repository):
     jobs = plan_tiny(repository)
     assert jobs["train_vae"] == 2
     assert not {"fetch", "subset"} & set(jobs)
+
+
+def test_an_edited_choice_of_threads_and_device_trains_again(repository):
+    edit(repository, "workflow/scripts/compute.py")
+    jobs = plan_tiny(repository)
+    assert jobs["train_vae"] == 2
+    assert "fetch" not in jobs
+
+
+@pytest.mark.parametrize("module", ["workflow/recording.py", "workflow/scripts/command.py"])
+def test_an_edit_of_what_only_tells_reruns_nothing(repository, module):
+    edit(repository, module)
+    assert plan_tiny(repository) == {}
+
+
+def test_edited_provenance_is_collected_anew_and_no_more(repository):
+    edit(repository, "workflow/provenance.py")
+    assert plan_tiny(repository) == {**TOLD, "all": 1}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 from tiny import SETTINGS, fingerprint, plan_tiny, run_tiny
 
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.models.loading import load_geometry
 from workflow.scripts import choose_pairs, solve_geodesics
 

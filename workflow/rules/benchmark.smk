@@ -93,22 +93,3 @@ rule benchmark_scaling:
         "--model {input.model:q} --codes {input.codes:q} --pairs {input.pairs:q} "
         "--batches {params.batches} --rounds {params.rounds} --output {output:q} "
         "--threads 1 --device {params.device:q} 2> {log:q}"
-
-
-rule plot_benchmark:
-    input:
-        wasserstein1=rules.benchmark_wasserstein1.output,
-        solvers=expand(rules.benchmark_solvers.output, model=BENCHMARKED),
-        scaling=expand(rules.benchmark_scaling.output, model=BENCHMARKED),
-        code=code_of("plot_benchmark"),
-    output:
-        figure("benchmark"),
-    log:
-        "<logs>/plot_benchmark.log",
-    benchmark:
-        "<benchmarks>/plot_benchmark.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m workflow.scripts.plot_benchmark --wasserstein1 {input.wasserstein1:q} "
-        "--solvers {input.solvers:q} --scaling {input.scaling:q} --output {output:q} 2> {log:q}"

@@ -2,16 +2,20 @@ import json
 import os
 import shlex
 import sys
-from functools import cache
 from pathlib import Path
 
-import grimp
 from snakemake.exceptions import WorkflowError
 
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+# This repository's library, whether or not one is installed.
+sys.path.insert(0, str(ROOT / "src"))
+
+from latent_transport.evidence.vocabulary import PARTS
+from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema
+from workflow.dependencies import ROOT, code_of
 from workflow.provenance import describe_source
 
-ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 ENVIRONMENT = str(ROOT / "environment.yml")
 
 
@@ -29,14 +33,12 @@ MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 FORMATS = ("pdf", "png")
 NAMES = ["figure1", "figure2", "indicatrices", "training"]
 NAMES += ["figure3", "figure4", "figure4_extended"] * config["all_digits"]
-# Two parts of the evidence are of the latent space of all digits.
 EVIDENCE_PARTS = [
     part
     for part in config["evidence"]["parts"]
-    if config["all_digits"] or part not in ("plausibility", "neighbours")
+    if config["all_digits"] or not PARTS[part].of_all_digits
 ]
-DRAWN_PARTS = ("containment", "plausibility", "ramp", "stability", "neighbours")
-NAMES += [part for part in EVIDENCE_PARTS if part in DRAWN_PARTS]
+NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
@@ -77,38 +79,11 @@ def growing(amount):
 
 wildcard_constraints:
     model=r"(digit\d|all)(-seed\d+)?",
-    geometry="[a-z0-9-]+",
+    geometry="|".join(GEOMETRIES),
 
 
 scattergather:
     chunk=config["geodesics"]["chunks"],
-
-
-@cache
-def import_graph():
-    """Who imports whom among the library and the scripts."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-    try:
-        return grimp.build_graph("latent_transport", "workflow", cache_dir=None)
-    finally:
-        del sys.path[:2]
-
-
-def code_of(script):
-    """Files that a script runs: itself, and all that it imports of ours, directly or not.
-
-    As inputs of its rule they make an edit rerun what depends on the edited file, and nothing
-    else.
-    """
-    modules = {f"workflow.scripts.{script}"}
-    modules |= import_graph().find_upstream_modules(f"workflow.scripts.{script}")
-    return sorted(map(_path_of, modules))
-
-
-def _path_of(module):
-    path = Path("src" if module.startswith("latent_transport") else ".", *module.split("."))
-    package = path / "__init__.py"
-    return str(package if (ROOT / package).exists() else path.with_suffix(".py"))
 
 
 def kind_of(wildcards):
@@ -147,15 +122,28 @@ def figure(name):
     return [vector, f"<results>/figures/{name}.png"]
 
 
+def listed(files):
+    """Files of an input as a list, be they one or several."""
+    return [files] if isinstance(files, str) else list(files)
+
+
+def options_of_files(wildcards, input):
+    """Named inputs as options of a script that have the same names; the code is none."""
+    return [
+        part
+        for name, files in input.items()
+        if name != "code"
+        for part in (f"--{name}", *listed(files))
+    ]
+
+
 def files_of_geometry(wildcards):
     """What a geometry needs beyond the model and its codes: options of scripts, and files."""
     folder = f"<results>/models/{wildcards.model}"
-    files = {}
-    if wildcards.geometry.startswith("uncertain"):
-        files["uncertainty"] = f"{folder}/uncertainty.safetensors"
-    if wildcards.geometry == "ensemble":
-        files["ensemble"] = f"{folder}/ensemble.safetensors"
-    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "all":
+    needs = GEOMETRIES[wildcards.geometry].needs
+    further = ("uncertainty", "ensemble")
+    files = {need: f"{folder}/{need}.safetensors" for need in needs if need in further}
+    if "strength" in needs and kind_of(wildcards) == "all":
         files["strength"] = f"{folder}/strength/{wildcards.geometry}.json"
     return files
 
@@ -163,7 +151,7 @@ def files_of_geometry(wildcards):
 def options_of_geometry(wildcards, input):
     """Those files as options; in latent planes the strength of a weight is the config's."""
     options = [part for name in files_of_geometry(wildcards) for part in (f"--{name}", input[name])]
-    if wildcards.geometry.endswith("density") and kind_of(wildcards) == "digit":
+    if GEOMETRIES[wildcards.geometry].weighted and kind_of(wildcards) == "digit":
         options += ["--strength", config["evidence"]["strength"]["planes"]]
     return options
 

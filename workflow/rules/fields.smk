@@ -50,22 +50,3 @@ rule measure_indicatrices:
         "python -m workflow.scripts.measure_indicatrices --model {input.model:q} "
         "--codes {input.codes:q} --size {params.size} --output {output:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"
-
-
-rule plot_indicatrices:
-    input:
-        indicatrices=f"<results>/models/{SURFACE}/indicatrices.safetensors",
-        field=f"<results>/models/{SURFACE}/field.safetensors",
-        codes=f"<results>/models/{SURFACE}/codes.safetensors",
-        code=code_of("plot_indicatrices"),
-    output:
-        figure("indicatrices"),
-    log:
-        "<logs>/plot_indicatrices.log",
-    benchmark:
-        "<benchmarks>/plot_indicatrices.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m workflow.scripts.plot_indicatrices --indicatrices {input.indicatrices:q} "
-        "--field {input.field:q} --codes {input.codes:q} --output {output:q} 2> {log:q}"

@@ -1,19 +1,84 @@
-rule plot_figure1:
-    input:
-        field=f"<results>/models/{SURFACE}/field.safetensors",
-        codes=f"<results>/models/{SURFACE}/codes.safetensors",
-        code=code_of("plot_figure1"),
-    output:
-        figure("figure1"),
-    log:
-        "<logs>/plot_figure1.log",
-    benchmark:
-        "<benchmarks>/plot_figure1.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m workflow.scripts.plot_figure1 --field {input.field:q} --codes {input.codes:q} "
-        "--output {output:q} 2> {log:q}"
+# Rules plot_NAME whose script, of the same name, wants only files: those, by their options.
+PLANE = f"<results>/models/{SURFACE}"
+PLOTS_OF_FILES = {
+    "figure1": {"field": f"{PLANE}/field.safetensors", "codes": f"{PLANE}/codes.safetensors"},
+    "indicatrices": {
+        "indicatrices": f"{PLANE}/indicatrices.safetensors",
+        "field": f"{PLANE}/field.safetensors",
+        "codes": f"{PLANE}/codes.safetensors",
+    },
+    "containment": {"summary": "<results>/tables/containment.csv"},
+    "plausibility": {"summary": "<results>/tables/plausibility.csv"},
+    "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
+    "stability": {
+        "table": "<results>/evidence/stability.csv",
+        "summary": "<results>/tables/stability.csv",
+    },
+    "neighbours": {"summary": "<results>/tables/neighbours.csv"},
+    "benchmark": {
+        "wasserstein1": rules.benchmark_wasserstein1.output,
+        "solvers": expand(rules.benchmark_solvers.output, model=BENCHMARKED),
+        "scaling": expand(rules.benchmark_scaling.output, model=BENCHMARKED),
+    },
+}
+
+for name, files in PLOTS_OF_FILES.items():
+    if name not in (*NAMES, "benchmark"):
+        continue  # a part of the evidence that is switched off
+
+    rule:
+        name:
+            f"plot_{name}"
+        input:
+            **files,
+            code=code_of(f"plot_{name}"),
+        output:
+            figure(name),
+        log:
+            f"<logs>/plot_{name}.log",
+        benchmark:
+            f"<benchmarks>/plot_{name}.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            script=f"plot_{name}",
+            options=options_of_files,
+        shell:
+            "python -m workflow.scripts.{params.script} {params.options:q} --output {output:q} "
+            "2> {log:q}"
+
+
+# Rules plot_NAME of decoded paths, drawn by one script: its further options.
+PLOTS_OF_PATHS = {
+    "figure3": ["--pairs", "first"],
+    "figure4": ["--pairs", "others"],
+    "figure4_extended": [
+        *("--pairs", "others"),
+        *("--rows", "geodesic", *config["figures"]["extended"], "line", "interpolation"),
+    ],
+}
+
+for name, options in PLOTS_OF_PATHS.items():
+
+    rule:
+        name:
+            f"plot_{name}"
+        input:
+            paths="<results>/paths/all.safetensors",
+            code=code_of("plot_paths"),
+        output:
+            figure(name),
+        log:
+            f"<logs>/plot_{name}.log",
+        benchmark:
+            f"<benchmarks>/plot_{name}.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            options=options,
+        shell:
+            "python -m workflow.scripts.plot_paths --paths {input.paths:q} {params.options:q} "
+            "--output {output:q} 2> {log:q}"
 
 
 rule plot_figure2:
@@ -40,59 +105,6 @@ rule plot_figure2:
         "--fields {input.fields:q} --codes {input.codes:q} --geodesics {input.geodesics:q} "
         "--curves {input.curves:q} --pairs {params.pairs} --seed {params.seed} "
         "--output {output:q} 2> {log:q}"
-
-
-rule plot_figure3:
-    input:
-        paths="<results>/paths/all.safetensors",
-        code=code_of("plot_paths"),
-    output:
-        figure("figure3"),
-    log:
-        "<logs>/plot_figure3.log",
-    benchmark:
-        "<benchmarks>/plot_figure3.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs first "
-        "--output {output:q} 2> {log:q}"
-
-
-rule plot_figure4:
-    input:
-        paths="<results>/paths/all.safetensors",
-        code=code_of("plot_paths"),
-    output:
-        figure("figure4"),
-    log:
-        "<logs>/plot_figure4.log",
-    benchmark:
-        "<benchmarks>/plot_figure4.tsv"
-    conda:
-        ENVIRONMENT
-    shell:
-        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs others "
-        "--output {output:q} 2> {log:q}"
-
-
-rule plot_figure4_extended:
-    input:
-        paths="<results>/paths/all.safetensors",
-        code=code_of("plot_paths"),
-    output:
-        figure("figure4_extended"),
-    log:
-        "<logs>/plot_figure4_extended.log",
-    benchmark:
-        "<benchmarks>/plot_figure4_extended.tsv"
-    conda:
-        ENVIRONMENT
-    params:
-        rows=["geodesic", *config["figures"]["extended"], "line", "interpolation"],
-    shell:
-        "python -m workflow.scripts.plot_paths --paths {input.paths:q} --pairs others "
-        "--rows {params.rows} --output {output:q} 2> {log:q}"
 
 
 rule plot_training:

@@ -11,13 +11,28 @@ rule choose_pairs:
     conda:
         ENVIRONMENT
     params:
+        split="test",
         random=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["random"],
         far=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["far"],
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.choose_pairs --codes {input.codes:q} --split test "
+        "python -m workflow.scripts.choose_pairs --codes {input.codes:q} --split {params.split} "
         "--random {params.random} --far {params.far} --seed {params.seed} "
         "--output {output:q} 2> {log:q}"
+
+
+# Those with which the strength of a weight is chosen.
+use rule choose_pairs as choose_validation_pairs with:
+    output:
+        "<results>/geodesics/{model}/validation_pairs.csv",
+    log:
+        "<logs>/choose_validation_pairs/{model}.log",
+    benchmark:
+        "<benchmarks>/choose_validation_pairs/{model}.tsv"
+    params:
+        split="validation",
+        random=config["evidence"]["strength"]["pairs"]["random"],
+        far=config["evidence"]["strength"]["pairs"]["far"],
 
 
 SOLVER_SETTINGS = {

@@ -1,20 +1,11 @@
-EVIDENCE = (
-    "containment",
-    "plausibility",
-    "separation",
-    "stability",
-    "neighbours",
-    "ramp",
-    "starts",
-)
 # Those whose rules there are: a part that is switched off has none.
 SUMMARIES = {
     Path(path).stem: str(path)
     for rule in workflow.rules
     for path in rule.output
-    if Path(path).parent.name == "tables" and Path(path).stem in EVIDENCE
+    if Path(path).parent.name == "tables" and Path(path).stem in PARTS
 }
-JUDGED = {name: path for name, path in SUMMARIES.items() if name not in ("ramp", "starts")}
+JUDGED = {name: path for name, path in SUMMARIES.items() if PARTS[name].judged}
 
 TABLES = {
     "models": [rules.tabulate.output.models],
@@ -107,13 +98,7 @@ rule collect_numbers:
         ENVIRONMENT
     params:
         tables=lambda wildcards, input: [
-            part
-            for name in TABLES
-            for part in (
-                "--table",
-                name,
-                *([input[name]] if isinstance(input[name], str) else input[name]),
-            )
+            part for name in TABLES for part in ("--table", name, *listed(input[name]))
         ],
         config=json.dumps(SETTINGS),
     shell:
@@ -125,6 +110,7 @@ rule collect_numbers:
 rule compile_paper:
     input:
         source="paper/optimal-latent-transport.typ",
+        parts=lambda wildcards: sorted(map(str, Path("paper").rglob("*.typ"))),
         bibliography="paper/references.bib",
         numbers=rules.collect_numbers.output.json,
         figures=DRAWN,

@@ -22,7 +22,8 @@ from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.paths import Geodesics
 from latent_transport.geodesics.solvers.adam import Adam
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geodesics.stochman import StochMan
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves

@@ -11,8 +11,8 @@ from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.claims.strengths import score_strengths
 from latent_transport.evidence.data.pairs import find_ends
+from latent_transport.evidence.keys import LINE
 from latent_transport.evidence.measures.classifiers import load_classifier
-from latent_transport.evidence.measures.containment import LINE
 from latent_transport.evidence.measures.judgements import judge_paths
 from latent_transport.evidence.measures.plausibility import Judge, extract_features
 from latent_transport.evidence.measures.strips import inner_fractions

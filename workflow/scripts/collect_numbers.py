@@ -1,4 +1,4 @@
-"""Gather every number that the manuscript quotes, for Typst (JSON) and for LaTeX (macros)."""
+"""Gather every number and word of the manuscript, for Typst (JSON), the numbers for LaTeX, too."""
 
 import argparse
 import json
@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from latent_transport.evidence.claims.numbers import flatten_settings, format_macros, nest_table
+from latent_transport.evidence.claims.numbers import (
+    WORDS,
+    flatten_settings,
+    format_macros,
+    nest_table,
+)
+from latent_transport.evidence.vocabulary import collect_words
 from latent_transport.storage import load_table, replacing
 from workflow.provenance import find_commit, find_versions, hash_settings
 from workflow.scripts.command import run
@@ -40,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "versions": find_versions(),
         "origin": {name: join_distinct(origin[name]) for name in ("commit", "device")},
     }
+    numbers[WORDS] = collect_words()
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     for path, content in (
         (arguments.output_json, text + "\n"),

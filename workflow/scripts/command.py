@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from latent_transport.storage import DataError
-from workflow.provenance import recording
+from workflow.recording import recording
 
 
 def run(main: Callable[[], None]) -> None:

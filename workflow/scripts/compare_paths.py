@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from latent_transport.evidence.claims.intervals import RESAMPLES, compare_paths
+from latent_transport.evidence.keys import LINE
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 
@@ -15,7 +16,7 @@ POOLED = "all planes"
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", nargs="+", required=True, help="one a model, a row a path")
-    parser.add_argument("--references", nargs="+", default=["line"], help="paths to compare with")
+    parser.add_argument("--references", nargs="+", default=[LINE], help="paths to compare with")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
     parser.add_argument("--output", required=True, help="table to write")

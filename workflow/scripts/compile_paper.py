@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--source", required=True, type=Path, help="manuscript (Typst)")
+    parser.add_argument(
+        "--source", required=True, type=Path, help="manuscript (Typst), beside what it includes"
+    )
     parser.add_argument("--numbers", required=True, type=Path, help="numbers (JSON)")
     parser.add_argument("--figures", nargs="*", default=[], type=Path, help="PDF, PNG or SVG")
     parser.add_argument(

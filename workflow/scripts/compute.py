@@ -6,7 +6,7 @@ import torch
 
 from latent_transport.datasets.subsets import Subset
 from latent_transport.storage import DataError
-from workflow.provenance import name_processor, note_device
+from workflow.recording import name_processor, note_device
 
 
 def add_compute_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from latent_transport.storage import replacing
-from workflow.configuration import SCHEMA, code, describe_allowed, merge, resolve, show
+from workflow.configuration import code, describe_allowed, merge, read_schema, resolve, show
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "config" / "README.md"
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def document() -> str:
     """Return the text of config/README.md."""
-    schema = read_yaml(SCHEMA)
+    schema = read_schema()
     paper, quick = (read_yaml(path) for path in CONFIGS.values())
     quick = merge(paper, quick)
     sections: dict[str, list[str]] = {}

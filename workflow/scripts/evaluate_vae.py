@@ -8,7 +8,7 @@ import torch
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import SPLITS, load_subset
-from latent_transport.models.training import evaluate_elbo
+from latent_transport.models.elbo import evaluate_elbo
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run

@@ -5,13 +5,14 @@ import json
 from collections.abc import Sequence
 
 from latent_transport.evidence.claims.verdicts import judge_claims
+from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("containment", "plausibility", "separation", "stability", "neighbours"):
+    for name in (name for name, part in PARTS.items() if part.judged):
         parser.add_argument(f"--{name}", help="table of summaries")
     parser.add_argument("--thresholds", required=True, help="evidence.thresholds as JSON")
     parser.add_argument("--output-verdicts", required=True, help="table of a row a claim")

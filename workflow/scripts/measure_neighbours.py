@@ -9,6 +9,7 @@ import torch
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.claims.intervals import compare_paths
+from latent_transport.evidence.keys import DIRECT, LATENT, LINE, OURS, RANDOM
 from latent_transport.evidence.measures.labels import (
     choose_points,
     describe_points,
@@ -22,8 +23,6 @@ from latent_transport.models.vae import load_vae
 from latent_transport.storage import save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
-
-OURS = "wasserstein1"
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +62,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     matrices = {
         OURS: found.search.distances,
-        "latent": found.latent,
-        "line": found.line,
-        "direct": found.direct,
+        LATENT: found.latent,
+        LINE: found.line,
+        DIRECT: found.direct,
     }
     points = describe_points(codes, rows)
     table = judge_distances(matrices, points, partial=OURS, neighbours=neighbours, seed=seed)
@@ -82,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_table(means, arguments.output)
 
     compared = table[["model", "point", "distance", "accuracy", "purity"]]
-    compared = compared.rename(columns={"point": "pair", "distance": "path"}).assign(kind="random")
-    save_table(compare_paths(compared, ["latent"], seed=seed), arguments.summary)
+    compared = compared.rename(columns={"point": "pair", "distance": "path"}).assign(kind=RANDOM)
+    save_table(compare_paths(compared, [LATENT], seed=seed), arguments.summary)
 
 
 if __name__ == "__main__":

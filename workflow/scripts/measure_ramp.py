@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from latent_transport.evidence.keys import OURS, RIVAL
 from latent_transport.evidence.measures.ramp_geodesics import (
     FISHER_RAO,
     WASSERSTEIN1,
@@ -25,7 +26,7 @@ CASES = {
     "blurring": ((60.0, 4.0), (180.0, 90.0)),
 }
 # Each geometry, and the other one in which its geodesics are measured.
-COMPARED = {"wasserstein1": (WASSERSTEIN1, FISHER_RAO), "fisher-rao": (FISHER_RAO, WASSERSTEIN1)}
+COMPARED = {OURS: (WASSERSTEIN1, FISHER_RAO), RIVAL: (FISHER_RAO, WASSERSTEIN1)}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from latent_transport.evidence.claims.intervals import compare_paths
+from latent_transport.evidence.keys import LATENT
 from latent_transport.evidence.measures.stability import measure_stability
 from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts.command import run
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     save_table(table[[*keys, *table.columns.drop(keys)]], arguments.output)
     measures = table[[*keys, "geometry", "coefficient", "relative_coefficient"]]
     summary = compare_paths(
-        measures.rename(columns={"geometry": "path"}), ["latent"], seed=arguments.seed
+        measures.rename(columns={"geometry": "path"}), [LATENT], seed=arguments.seed
     )
     save_table(summary, arguments.summary)
 

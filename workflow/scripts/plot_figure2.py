@@ -10,7 +10,8 @@ from latent_transport.evidence.plotting.spaces import (
     draw_curve_pairs,
     plot_latent_spaces,
 )
-from latent_transport.evidence.plotting.style import model_title, save_figure
+from latent_transport.evidence.plotting.style import save_figure
+from latent_transport.evidence.vocabulary import model_label
 from latent_transport.storage import DataError, load_arrays, load_table
 from workflow.scripts.command import run
 
@@ -46,7 +47,7 @@ def load_space(
 ) -> LatentSpace:
     chosen = draw_curve_pairs(load_table(geodesics), pairs, seed=seed)
     return LatentSpace(
-        title=model_title(model),
+        title=model_label(model),
         codes=Codes.load(codes).mean,
         curves=Curves.load(curves).of(chosen).points,
         **load_arrays(field, "x", "y", "volume"),

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.evidence.plotting.evidence import plot_plausibility
+from latent_transport.evidence.plotting.plausibility import plot_plausibility
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_table
 from workflow.scripts.command import run

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from latent_transport.evidence.plotting.style import model_title, save_figure
+from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.evidence.plotting.training import plot_histories
+from latent_transport.evidence.vocabulary import model_label
 from latent_transport.storage import DataError, load_table
 from workflow.scripts.command import run
 
@@ -21,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if len(tables) != len(models):
         raise DataError(f"--histories names {len(tables)} files for {len(models)} models")
     histories = {
-        model_title(model): load_table(table) for model, table in zip(models, tables, strict=True)
+        model_label(model): load_table(table) for model, table in zip(models, tables, strict=True)
     }
     save_figure(plot_histories(histories), *arguments.output)
 

@@ -11,20 +11,11 @@ from latent_transport.evidence.measures.crossings import SEGMENTS, connect_in_ea
 from latent_transport.evidence.page.anchors import choose_anchors
 from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.geodesics.settings import SolverSettings
-from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
-from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.catalogue import GEOMETRIES
+from latent_transport.models.loading import load_geometry
 from latent_transport.models.vae import load_vae
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
-
-GEOMETRIES = {
-    "wasserstein1": Wasserstein1,
-    "wasserstein2": Wasserstein2,
-    "fisher-rao": FisherRao,
-    "euclidean": Euclidean,
-}
-# Those that know mixtures of logistics.
-OF_MIXTURES = ("wasserstein1", "euclidean")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    decoder = load_vae(arguments.model, device).decoder
+    components = load_vae(arguments.model, device).decoder.architecture.components
     codes = Codes.load(arguments.codes)
     held_out = codes.rows("test")
     chosen = choose_anchors(codes.mean[held_out], arguments.anchors, arguments.seed)
@@ -47,8 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     z0, z1 = (
         torch.from_numpy(codes.mean[anchors[side]]).to(device) for side in (first, second)
     )  # (m, 2) each
-    names = GEOMETRIES if decoder.architecture.components == 1 else OF_MIXTURES
-    geometries = {name: GEOMETRIES[name](decoder) for name in names}
+    geometries = {
+        name: load_geometry(name, vae=arguments.model, device=device)
+        for name, recipe in GEOMETRIES.items()
+        if recipe.plain and (components == 1 or recipe.takes_mixtures)
+    }
     crossings = connect_in_each(geometries, z0, z1, arguments.settings)
     AnchorPaths(
         geometries=tuple(geometries),

@@ -9,11 +9,11 @@ import torch
 
 from latent_transport.datasets.subsets import SPLITS, load_subset
 from latent_transport.evidence.measures.classifiers import (
-    ClassifierSettings,
     evaluate_classifier,
     save_classifier,
     train_classifier,
 )
+from latent_transport.models.loop import Schedule
 from latent_transport.storage import save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
@@ -41,17 +41,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     classifier, history = train_classifier(
         train,
         validation,
-        settings=ClassifierSettings(**arguments.settings),
+        schedule=Schedule(**arguments.settings, patience=None),
         seed=arguments.seed,
         progress="classifier",
     )
     save_classifier(classifier, arguments.classifier, {"seed": str(arguments.seed)})
-    save_table(pd.DataFrame(history), arguments.history)
+    save_table(pd.DataFrame(history.rows), arguments.history)
     row = {
         "test_accuracy": evaluate_classifier(classifier, *test)["accuracy"],
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
-        "epochs": len(history),
-        "seconds": history[-1]["seconds"],
+        "epochs": len(history.rows),
+        "seconds": history.rows[-1]["seconds"],
     }
     save_table(pd.DataFrame([row]), arguments.evaluation)
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Sequence
 
 from latent_transport.datasets.subsets import load_subset
-from latent_transport.models.training import Schedule
-from latent_transport.models.uncertainty import save_ensemble, train_ensemble
+from latent_transport.models.ensembles import save_ensemble, train_ensemble
+from latent_transport.models.loop import Schedule
 from latent_transport.models.vae import load_vae
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare

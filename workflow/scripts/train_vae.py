@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from latent_transport.datasets.subsets import load_subset
-from latent_transport.models.training import Schedule, train_vae
+from latent_transport.models.loop import Schedule
+from latent_transport.models.training import train_vae
 from latent_transport.models.vae import Architecture, save_vae
 from latent_transport.storage import save_table
 from workflow.scripts.command import run
@@ -26,10 +27,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     subset = load_subset(arguments.subset)
-    fields = arguments.architecture
-    architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
     vae, history = train_vae(
-        architecture,
+        Architecture(**arguments.architecture),
         images_of(subset, "train", device),
         images_of(subset, "validation", device),
         schedule=Schedule(**arguments.schedule),

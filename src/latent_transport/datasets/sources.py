@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 from urllib.request import urlopen
 
 import numpy as np
@@ -48,7 +48,13 @@ SOURCE_ERRORS = (
     zlib.error,
 )
 
-Stream = IO[bytes] | gzip.GzipFile
+
+class Stream(Protocol):
+    """What gzip, tarfile and plain files have in common."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 Files = Generator[tuple[str, Stream], None, None]
 Reader = Callable[[Iterable[str]], Files]
 
@@ -200,7 +206,7 @@ def _read_npm(names: Iterable[str]) -> Files:
         members = {member.name: member for member in archive if member.isreg()}
         for name in names:
             member = members.get(f"package/data/{name}")
-            stream = archive.extractfile(member) if member else None
+            stream = None if member is None else archive.extractfile(member)
             if stream is None:
                 raise DataError(f"the package has no file data/{name}")
             with stream:

@@ -7,7 +7,7 @@ from torch.distributions import Bernoulli
 from latent_transport.distributions.family import Family
 
 
-class BernoulliFamily(Family):
+class BernoulliFamily(Family[Bernoulli]):
     """Bernoulli distributions on {0, 1}; coordinate: the probability of 1."""
 
     plural = "Bernoulli distributions"

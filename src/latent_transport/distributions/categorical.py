@@ -8,7 +8,7 @@ from latent_transport.distributions.family import Family, divide_by_argument
 from latent_transport.kernels.pmf import wasserstein1_pmf
 
 
-class CategoricalFamily(Family):
+class CategoricalFamily(Family[Categorical]):
     """Distributions on the ordered values 0, ..., n - 1; coordinates: the n probabilities."""
 
     plural = "categorical distributions"

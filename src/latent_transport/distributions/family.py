@@ -7,20 +7,22 @@ the closed forms of the distances in those coordinates.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Generic, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+Member = TypeVar("Member", bound=Distribution)
 
-class Family(ABC):
+
+class Family(ABC, Generic[Member]):
     """One parametric family of one-dimensional distributions, in coordinates (..., C, D)."""
 
     plural: str  # what its members are called in messages
 
     @abstractmethod
-    def coordinates(self, distribution: Distribution) -> Tensor:
+    def coordinates(self, distribution: Member) -> Tensor:
         """Coordinates of the distributions: batch shape (..., D) to (..., C, D)."""
 
     @abstractmethod
@@ -46,7 +48,7 @@ class Family(ABC):
         TypeError
             If the family has no such form.
         """
-        self._refuse("Wasserstein-2 distance", "normal distributions and single logistics")
+        self._refuse("Wasserstein-2 distance", "wasserstein2_residuals")
 
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Residuals (..., M, D) whose squares add up to each variable's squared Fisher-Rao length.
@@ -56,14 +58,17 @@ class Family(ABC):
         TypeError
             If the family has no such form.
         """
-        self._refuse(
-            "Fisher-Rao distance", "normal, Bernoulli and categorical ones, and single logistics"
-        )
+        self._refuse("Fisher-Rao distance", "fisher_rao_residuals")
 
-    def _refuse(self, distance: str, supported: str) -> NoReturn:
+    def _refuse(self, distance: str, method: str) -> NoReturn:
+        """Say which families, of all that there are, have a method of their own."""
+        families = [
+            x for x in Family.__subclasses__() if getattr(x, method) is not vars(Family)[method]
+        ]
+        *others, last = sorted((family.plural for family in families), key=str.lower)
         raise TypeError(
-            f"the {distance} of {self.plural} is not supported, only that of {supported}; use the "
-            "Wasserstein1 or the Euclidean geometry"
+            f"the {distance} of {self.plural} is not supported, only that of {', '.join(others)} "
+            f"and {last}; use the Wasserstein1 or the Euclidean geometry"
         )
 
 

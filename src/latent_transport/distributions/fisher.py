@@ -74,8 +74,8 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     sum_inner = _sum_windows if readable else _sum_levels
     size = choose_size(loc, SLAB if readable else BLOCK)
 
-    def evaluate(*block: Tensor) -> Tensor:
-        return sum_inner(*block, with_partials) + _sum_ends(*block, with_partials)
+    def evaluate(loc: Tensor, scale: Tensor) -> Tensor:
+        return sum_inner(loc, scale, with_partials) + _sum_ends(loc, scale, with_partials)
 
     map_blocks(evaluate, (loc, scale), sums.flatten(0, 1), size)
     sums = sums.movedim(1, -1)  # (1 or 3, ..., 3)
@@ -88,7 +88,8 @@ def _sum_levels(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
     levels = torch.arange(1, LEVELS - 1, dtype=loc.dtype, device=loc.device)
     levels = levels.view(-1, *[1] * loc.ndim)  # (254, 1...)
     parts = ((loc - x, torch.ones_like(x)) for x in levels.split(LEVELS_AT_ONCE))
-    return sum(_sum_nodes(*part, constants, with_partials) for part in parts)
+    sums = (_sum_nodes(*part, constants, with_partials) for part in parts)  # (3 or 9, ...) each
+    return functools.reduce(torch.add, sums)
 
 
 def _sum_windows(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
@@ -188,7 +189,7 @@ def _sum_nodes(distance: Tensor, weights: Tensor, constants: Tensor, with_partia
 
 def _sum_ends(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
     """Terms of the levels 0 and 255, which have one edge each."""
-    sums = 0
+    sums = []  # (3 or 9, ...) each
     for edge, sign in ((0.5, 1), (LEVELS - 1.5, -1)):
         u = (edge - loc) / scale  # (...)
         p = (sign * u).clamp(-U_MAX, U_MAX).sigmoid()  # (...)
@@ -199,5 +200,5 @@ def _sum_ends(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
             slope = sign * term * (rho - 2 * p)  # (...)
             slopes = torch.stack((slope, term + u * slope, 2 * u * term + u.square() * slope))
             terms = torch.cat((terms, -slopes, -u * slopes))  # (9, ...)
-        sums = sums + terms
-    return sums
+        sums.append(terms)
+    return sums[0] + sums[1]

@@ -17,7 +17,7 @@ from latent_transport.kernels.logistic import (
 from latent_transport.kernels.mixture import mixture_norm, mixture_wasserstein1
 
 
-class LogisticFamily(Family):
+class LogisticFamily(Family[DiscretizedLogisticMixture]):
     """Discretised logistics on the grey levels 0..255; coordinates (location, scale)."""
 
     plural = "single logistics"
@@ -62,7 +62,7 @@ class LogisticFamily(Family):
         return torch.stack((first * dloc + mixed * dscale, second * dscale), -2)  # (..., 2, D)
 
 
-class LogisticMixtureFamily(Family):
+class LogisticMixtureFamily(Family[DiscretizedLogisticMixture]):
     """Mixtures of K discretised logistics; coordinates (K logits, K locations, K scales)."""
 
     plural = "logistic mixtures"

@@ -10,7 +10,7 @@ from latent_transport.distributions.family import Family, divide_by_argument
 from latent_transport.kernels.normal import normal_wasserstein1
 
 
-class NormalFamily(Family):
+class NormalFamily(Family[Normal]):
     """Normal distributions; coordinates (mean, standard deviation)."""
 
     plural = "normal distributions"

@@ -31,10 +31,9 @@ def family_of(distribution: Distribution) -> Family:
     ValueError
         If it has no dimension of variables.
     """
+    family = _FAMILIES.get(type(distribution))
     if isinstance(distribution, DiscretizedLogisticMixture):
         family = _LOGISTIC if distribution.components == 1 else _MIXTURE
-    else:
-        family = _FAMILIES.get(type(distribution))
     if family is None:
         supported = [cls.__name__ for cls in (*_FAMILIES, DiscretizedLogisticMixture)]
         raise TypeError(

@@ -13,9 +13,9 @@ __all__ = ["product_wasserstein1", "wasserstein1", "wasserstein1_pmf"]
 def wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     r"""Wasserstein-1 distance of each variable, :math:`W_1 = \int |F_p - F_q|`.
 
-    Exact for every supported family: discretised logistics and their mixtures on 256 levels
-    (Roy & Hauberg 2022, Eq. 5, without probabilities or cumulative sums), normal, Bernoulli, and
-    categorical distributions on 0, ..., n - 1.
+    Exact for every supported family, such as normal distributions, categorical ones on
+    0, ..., n - 1, and discretised logistics and their mixtures on 256 levels (Roy & Hauberg 2022,
+    Eq. 5, without probabilities or cumulative sums).
 
     Parameters
     ----------

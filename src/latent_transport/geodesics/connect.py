@@ -6,12 +6,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latent_transport.checks import holds
+from latent_transport.checks import check_floating, holds
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.paths import Geodesics, select
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.quasi_newton import GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.base import Geometry
 from latent_transport.kernels.dispatch import anticipate
 
@@ -98,7 +98,7 @@ def connecting_geodesics(
         )
     with torch.no_grad():
         for name, z in (("z0", z0), ("z1", z1)):
-            _, p = geometry.decode_with_checks(z, name)  # (B, C, D)
+            p = geometry.decode_with_checks(z, name)  # of (B,)
     straight = CubicSpline.straight(z0, z1, controls)
     starts = [straight.controls]  # (B, P, d) each
     if start != "line":
@@ -107,7 +107,7 @@ def connecting_geodesics(
     count = len(starts)
     every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
     t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
-    with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.shape[-1]):
+    with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.variables):
         curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
     origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
     paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
@@ -133,9 +133,7 @@ def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
     for name, z in (("z0", z0), ("z1", z1)):
-        if not isinstance(z, Tensor) or not z.is_floating_point():
-            found = z.dtype if isinstance(z, Tensor) else type(z).__name__
-            raise TypeError(f"{name} is a {found}; expected a floating-point tensor (B, d)")
+        check_floating(name, z, "(B, d)")
         if z.ndim not in (1, 2) or z.numel() == 0:
             raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
         if not holds(torch.isfinite(z)):

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from latent_transport.checks import check_alike, check_finite, check_points
+from latent_transport.checks import check_alike, check_finite, check_floating, check_points
 from latent_transport.geometries.base import Geometry
 
 EDGES_AT_ONCE = 1024  # whose decoded points are held in memory together
@@ -177,9 +177,7 @@ class NeighbourGraph:
 
 
 def _check(codes: Tensor, neighbours: int, pieces: int) -> None:
-    if not isinstance(codes, Tensor) or not codes.is_floating_point():
-        found = codes.dtype if isinstance(codes, Tensor) else type(codes).__name__
-        raise TypeError(f"codes are a {found}; expected a floating-point tensor (n, d)")
+    check_floating("codes", codes, "(n, d)", verb="are a")
     if codes.ndim != 2 or len(codes) < 2:
         raise ValueError(f"codes have shape {tuple(codes.shape)}; expected (n, d), n >= 2")
     if not torch.isfinite(codes).all():

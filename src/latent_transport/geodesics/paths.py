@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,22 +65,27 @@ class Geodesics:
 
     @cached_property
     def _measures(self) -> tuple[Tensor, Tensor]:
-        like = {"dtype": self.start.dtype, "device": self.start.device}
-        return measure_curves(self.geometry, self(torch.linspace(0, 1, FINE_SEGMENTS + 1, **like)))
+        dtype, device = self.start.dtype, self.start.device
+        t = torch.linspace(0, 1, FINE_SEGMENTS + 1, dtype=dtype, device=device)  # (257,)
+        return measure_curves(self.geometry, self(t))
 
 
 def select(paths: Geodesics, rows: Tensor) -> Geodesics:
     """Return the geodesics with the given numbers."""
-    each = {k: v[..., rows] for k, v in vars(paths.report).items() if isinstance(v, Tensor)}
+    values = vars(paths.report).items()
+    each: dict[str, Any] = {k: v[..., rows] for k, v in values if isinstance(v, Tensor)}
     report = replace(paths.report, **each)
-    whole = paths.curve
-    if isinstance(whole, CubicSpline):
-        curve = CubicSpline(whole.start[rows], whole.end[rows], whole.controls[rows])
-    else:
-
-        def curve(t: Tensor) -> Tensor:
-            return whole(t)[rows]
-
     return Geodesics(
-        paths.geometry, paths.start[rows], paths.end[rows], curve, report, paths.origin[rows]
+        paths.geometry,
+        paths.start[rows],
+        paths.end[rows],
+        _select_curves(paths.curve, rows),
+        report,
+        paths.origin[rows],
     )
+
+
+def _select_curves(curve: Curve, rows: Tensor) -> Curve:
+    if isinstance(curve, CubicSpline):
+        return CubicSpline(curve.start[rows], curve.end[rows], curve.controls[rows])
+    return lambda t: curve(t)[rows]

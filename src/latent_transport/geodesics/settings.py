@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from torch import Tensor
 
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.paths import Geodesics
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
+from latent_transport.geodesics.solvers.names import SOLVERS
 from latent_transport.geometries.base import Geometry
 from latent_transport.storage import DataError
 
@@ -33,13 +35,24 @@ class SolverSettings:
         Largest number of steps; ten times as many where L-BFGS solves.
     tolerance : float
         Relative decrease of energy below which a curve has converged.
+
+    Raises
+    ------
+    DataError
+        If there is no solver of that name.
     """
 
-    solver: Literal["gauss-newton", "stochman"] = "gauss-newton"
+    solver: str = "gauss-newton"
     controls: int = 8
     points: int = 32
     max_iterations: int = 100
     tolerance: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if self.solver not in SOLVERS:
+            raise DataError(
+                f"solver is {self.solver!r}; expected {' or '.join(map(repr, SOLVERS))}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -48,7 +61,7 @@ class SolverSettings:
         Raises
         ------
         DataError
-            If the text is no JSON object, or has a key that is no setting.
+            If the text is no JSON object, or has a key that is no setting, or names no solver.
         """
         try:
             given = json.loads(text)
@@ -72,22 +85,16 @@ class SolverSettings:
         leaves out, is all that there is along latent dimensions which the decoder ignores, and
         L-BFGS reaches lower energies. It may take ten times as many steps, for each costs less and
         tells less.
-
-        Raises
-        ------
-        DataError
-            If there is no solver of that name.
         """
         if self.solver == "stochman":
             from latent_transport.geodesics.stochman import StochMan  # needs an extra
 
             return StochMan(max_iterations=self.max_iterations)
-        if self.solver != "gauss-newton":
-            raise DataError(f"solver is {self.solver!r}; expected 'gauss-newton' or 'stochman'")
-        options = {"tolerance": self.tolerance, "progress": progress}
         if geometry.weighted:
-            return LBFGS(max_iterations=STEPS_FOR_ONE * self.max_iterations, **options)
-        return GaussNewton(max_iterations=self.max_iterations, **options)
+            most = STEPS_FOR_ONE * self.max_iterations
+            return LBFGS(max_iterations=most, tolerance=self.tolerance, progress=progress)
+        most = self.max_iterations
+        return GaussNewton(max_iterations=most, tolerance=self.tolerance, progress=progress)
 
     def connect(
         self,
@@ -100,5 +107,5 @@ class SolverSettings:
     ) -> Geodesics:
         """Compute geodesics with these settings; see :func:`connecting_geodesics`."""
         solver = self.make(geometry, progress=progress)
-        spline = {"controls": self.controls, "points": self.points}
-        return connecting_geodesics(geometry, z0, z1, solver=solver, **spline, **options)
+        options |= {"controls": self.controls, "points": self.points}
+        return connecting_geodesics(geometry, z0, z1, solver=solver, **options)

@@ -3,14 +3,21 @@
 import time
 
 import torch
-from stochman.curves import CubicSpline as StochManSpline
-from stochman.geodesic import geodesic_minimizing_energy
-from stochman.manifold import Manifold
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline, Curve
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geometries.base import Geometry
+
+try:
+    from stochman.curves import CubicSpline as StochManSpline
+    from stochman.geodesic import geodesic_minimizing_energy
+    from stochman.manifold import Manifold
+except ImportError as error:
+    raise ImportError(
+        "StochMan and StochManManifold need the extra 'stochman': "
+        f"pip install 'latent-transport[stochman]' ({error})"
+    ) from error
 
 
 class StochManManifold(Manifold):

@@ -6,31 +6,20 @@ that the solvers need; lengths, energies, local norms and volumes follow from th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.distributions import Distribution
 
-from latent_transport.checks import check_alike, check_finite, check_points, holds
-from latent_transport.distributions.family import Family
+from latent_transport.checks import check_alike, check_finite, check_points
 from latent_transport.distributions.registry import factors, family_of
 from latent_transport.distributions.wasserstein import safe_sqrt
+from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.process import forward_mode, validate, without_validation
 
 Decoder = Callable[[Tensor], Distribution]
-
-
-@contextmanager
-def _without_validation() -> Iterator[None]:
-    """Switch off the checks of new distributions: they branch on values, which vmap cannot."""
-    before = Distribution._validate_args
-    Distribution.set_default_validate_args(False)
-    try:
-        yield
-    finally:
-        Distribution.set_default_validate_args(before)
 
 
 class Geometry(ABC):
@@ -40,8 +29,9 @@ class Geometry(ABC):
     ----------
     decoder : callable
         Maps latent points (..., d) to a :class:`torch.distributions.Distribution` of batch shape
-        (..., D): discretised logistic mixture, normal, Bernoulli or categorical. Its parameters
-        (or buffers) decide device and dtype.
+        (..., D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
+        normals or discretised logistic mixtures. Its parameters (or buffers) decide device and
+        dtype.
 
     Attributes
     ----------
@@ -56,19 +46,22 @@ class Geometry(ABC):
         self.decoder = decoder
 
     @abstractmethod
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         """Residuals (..., M, D) whose squares add up to the squared distance of p and q.
 
-        ``p`` and ``q`` are coordinates (..., C, D) in ``family``; variable i of the residuals
-        depends on variable i of the coordinates only.
+        ``p`` and ``q`` are decoded points of one family; variable i of the residuals depends on
+        variable i of their tensors only.
         """
 
     @abstractmethod
-    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
-        """Residuals (..., M, D) whose squares add up to the squared local norm of dp at p."""
+    def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
+        """Residuals (..., M, D) whose squares add up to the squared local norm of dp at p.
 
-    def decode(self, z: Tensor) -> tuple[Family, Tensor]:
-        """Decode latent points (..., d): the family, and coordinates (..., C, D) in it.
+        Of the velocities ``dp`` the coordinates count; how the weight changes is of second order.
+        """
+
+    def decode(self, z: Tensor) -> Decoded:
+        """Decode latent points (..., d).
 
         Raises
         ------
@@ -79,7 +72,7 @@ class Geometry(ABC):
             If its batch shape is not (..., D).
         """
         check_points("z", z)
-        with _without_validation():
+        with without_validation():
             try:
                 distribution = factors(self.decoder(z))
             except Exception as error:
@@ -102,9 +95,9 @@ class Geometry(ABC):
                 f"{p.dtype} on {p.device}; expected the same: convert the points or the decoder "
                 "with .to(...)"
             )
-        return family, p
+        return Decoded(family, p)
 
-    def decode_with_checks(self, z: Tensor, name: str = "z") -> tuple[Family, Tensor]:
+    def decode_with_checks(self, z: Tensor, name: str = "z") -> Decoded:
         """Decode as :meth:`decode`, and refuse parameters that no distribution can have.
 
         Raises
@@ -112,38 +105,25 @@ class Geometry(ABC):
         ValueError
             If the decoder's parameters at ``name`` are not finite or not valid.
         """
-        family, p = self.decode(z)
-        self.check_coordinates(p, name)
+        p = self.decode(z)
+        p.check_finite(name)
         try:
-            self.decoder(z)  # with torch's own checks, which are off in all other calls
+            # With torch's own checks, which are off in all other calls.
+            validate(factors(self.decoder(z)))
         except ValueError as error:
             raise ValueError(
                 f"the decoder's parameters at {name} are not valid: {error}"
             ) from error
-        return family, p
+        return p
 
-    def check_coordinates(self, p: Tensor, name: str) -> None:
-        """Refuse coordinates (..., C, D) at ``name`` that are not finite.
-
-        Raises
-        ------
-        ValueError
-            If there are any.
-        """
-        if not holds(torch.isfinite(p)):
-            raise ValueError(
-                f"the decoder's parameters at {name} are not finite; check the decoder's weights "
-                "and the range of the points"
-            )
-
-    def decode_with_jacobian(self, z: Tensor) -> tuple[Family, Tensor, Tensor]:
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         """Decode latent points (..., d), and differentiate in forward mode.
 
         Returns
         -------
-        tuple
-            The family, coordinates (..., C, D), and their derivatives (d, ..., C, D) along the d
-            axes of the latent space.
+        tuple of Decoded
+            The decoded points, and their derivatives along the d axes of the latent space, with a
+            leading dimension more: (d, ..., C, D).
 
         Raises
         ------
@@ -151,25 +131,28 @@ class Geometry(ABC):
             As :meth:`decode`; also if the decoder's output is cut off from its input.
         """
         check_points("z", z)
-        found: list[Family] = []
+        found: list[Decoded] = []
 
         def coordinates(at: Tensor) -> Tensor:
-            family, p = self.decode(at)
-            if forward_ad.unpack_dual(p).tangent is None:
+            decoded = self.decode(at)
+            if forward_ad.unpack_dual(decoded.coordinates).tangent is None:
                 raise ValueError(
                     "the decoder's output does not depend differentiably on z; a decoder must not "
                     "detach its input"
                 )
-            found.append(family)
-            return p
+            found.append(decoded)
+            return decoded.coordinates
 
         def push_forward(direction: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
+            pair = torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
+            return pair[0], pair[1]
 
         z = z.contiguous()  # forward mode refuses expanded tensors
         axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
-        p, jacobian = torch.vmap(push_forward, out_dims=(None, 0))(axes)
-        return found[0], p, jacobian
+        with forward_mode():
+            p, jacobian = torch.vmap(push_forward, out_dims=(None, 0))(axes)  # type: ignore[arg-type]
+        family = found[0].family
+        return Decoded(family, p), Decoded(family, jacobian)
 
     def distance(self, z0: Tensor, z1: Tensor) -> Tensor:
         """Distance between the distributions at z0 and z1, (..., d) each: shape (...).
@@ -181,11 +164,10 @@ class Geometry(ABC):
             not.
         """
         _check_vectors("z0", z0, "z1", z1)
-        family, p = self.decode(z0)
-        _, q = self.decode(z1)
-        self.check_coordinates(p, "z0")
-        self.check_coordinates(q, "z1")
-        return safe_sqrt(self.residuals(family, p, q).square().sum((-2, -1)))  # (...)
+        p, q = self.decode(z0), self.decode(z1)
+        p.check_finite("z0")
+        q.check_finite("z1")
+        return safe_sqrt(self.residuals(p, q).square().sum((-2, -1)))  # (...)
 
     def segment_lengths(self, points: Tensor) -> Tensor:
         """Distances between successive points (..., N, d) of curves: shape (..., N - 1).
@@ -193,9 +175,8 @@ class Geometry(ABC):
         They are nan where the decoder's parameters are not finite.
         """
         _check_curves(points)
-        family, p = self.decode(points)  # (..., N, C, D)
-        first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
-        return safe_sqrt(self.residuals(family, first, second).square().sum((-2, -1)))
+        p = self.decode(points)  # of (..., N)
+        return safe_sqrt(self.residuals(p[..., :-1], p[..., 1:]).square().sum((-2, -1)))
 
     def curve_length(self, points: Tensor) -> Tensor:
         r"""Length of curves through ``points`` (Roy & Hauberg 2022, Eq. 7).
@@ -224,9 +205,8 @@ class Geometry(ABC):
         :math:`\int_0^1 F(\gamma, \dot\gamma)^2 dt` for points equally spaced in t.
         """
         _check_curves(points)
-        family, p = self.decode(points)  # (..., N, C, D)
-        first, second = p[..., :-1, :, :], p[..., 1:, :, :]  # (..., N - 1, C, D)
-        squares = self.residuals(family, first, second).square().sum((-3, -2, -1))  # (...)
+        p = self.decode(points)  # of (..., N)
+        squares = self.residuals(p[..., :-1], p[..., 1:]).square().sum((-3, -2, -1))  # (...)
         return (points.shape[-2] - 1) * squares
 
     def norm(self, z: Tensor, v: Tensor) -> Tensor:
@@ -241,10 +221,10 @@ class Geometry(ABC):
             parameters are not.
         """
         _check_vectors("z", z, "v", v)
-        family, p, jacobian = self.decode_with_jacobian(z)
-        self.check_coordinates(p, "z")
-        dp = torch.einsum("...j,j...cd->...cd", v, jacobian)  # (..., C, D)
-        return safe_sqrt(self.local_residuals(family, p, dp).square().sum((-2, -1)))  # (...)
+        p, jacobian = self.decode_with_jacobian(z)
+        p.check_finite("z")
+        dp = Decoded(p.family, _push_forward(jacobian, v))
+        return safe_sqrt(self.local_residuals(p, dp).square().sum((-2, -1)))  # (...)
 
     def tensor(self, z: Tensor, v: Tensor) -> Tensor:
         r"""Metric tensor at z in the direction v: shape (..., d, d).
@@ -267,17 +247,19 @@ class Geometry(ABC):
             As :meth:`norm`.
         """
         _check_vectors("z", z, "v", v)
-        family, p, jacobian = self.decode_with_jacobian(z)
-        self.check_coordinates(p, "z")
-        dp = torch.einsum("...j,j...cd->...cd", v, jacobian).detach().requires_grad_()
+        p, jacobian = self.decode_with_jacobian(z)
+        p.check_finite("z")
+        dp = _push_forward(jacobian, v).detach().requires_grad_()  # (..., C, D)
         with torch.enable_grad():
-            residuals = self.local_residuals(family, p.detach(), dp)  # (..., M, D)
+            at = p.apply(Tensor.detach)
+            residuals = self.local_residuals(at, Decoded(p.family, dp))  # (..., M, D)
             grads = [
                 torch.autograd.grad(residuals[..., m, :].sum(), dp, retain_graph=True)[0]
                 for m in range(residuals.shape[-2])
             ]
         gradient = torch.stack(grads, -3)  # (..., M, C, D)
-        slopes = torch.einsum("...mcd,j...cd->...jmd", gradient, jacobian)  # (..., d, M, D)
+        along_axes = jacobian.coordinates  # (d, ..., C, D)
+        slopes = torch.einsum("...mcd,j...cd->...jmd", gradient, along_axes)  # (..., d, M, D)
         slopes = slopes.flatten(-2)  # (..., d, M D)
         return slopes @ slopes.mT  # (..., d, d)
 
@@ -300,6 +282,11 @@ class Geometry(ABC):
         """
         check_points("z", z)
         return self.tensor(z, torch.ones_like(z)).det().clamp(min=0).sqrt()  # (...)
+
+
+def _push_forward(jacobian: Decoded, v: Tensor) -> Tensor:
+    """Velocities (..., C, D) of the coordinates, for latent velocities (..., d)."""
+    return torch.einsum("...j,j...cd->...cd", v, jacobian.coordinates)
 
 
 def _check_vectors(name: str, z: Tensor, other: str, v: Tensor) -> None:

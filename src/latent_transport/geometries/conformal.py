@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from latent_transport.checks import check_points, holds
-from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.riemannian import Euclidean
 
 LARGEST_LOG_WEIGHT = 10.0
@@ -31,12 +31,10 @@ class Conformal(Geometry):
     right to second order for neighbours on a curve. Refining a polygon may make it longer or
     shorter, unlike in the base geometry.
 
-    Coordinates carry the log weight as one channel more than the family has: (..., C + 1, D).
-
     Parameters
     ----------
     geometry : Geometry
-        The geometry to weigh.
+        The geometry to weigh; the weights of one that has a weight already multiply.
     log_density : callable
         Latent points (..., d) to log q (...), each from its own point alone; differentiable.
     strength : float
@@ -83,6 +81,10 @@ class Conformal(Geometry):
         self.log_density = log_density
         self.strength = strength
         self.reference = reference
+        # A decoded point has one weight, the product of all: what it multiplies has none.
+        self._unweighted: Geometry = (
+            geometry._unweighted if isinstance(geometry, Conformal) else geometry
+        )
 
     def log_weight(self, z: Tensor) -> Tensor:
         """Logarithm of the weight at latent points (..., d): shape (...)."""
@@ -98,20 +100,11 @@ class Conformal(Geometry):
         below = LARGEST_LOG_WEIGHT - F.softplus(LARGEST_LOG_WEIGHT - exponent)  # (...)
         return F.softplus(LARGEST_LOG_WEIGHT + below) - LARGEST_LOG_WEIGHT  # (...)
 
-    def check_coordinates(self, p: Tensor, name: str) -> None:
-        if not holds(torch.isfinite(p[..., -1, :])):
-            raise ValueError(
-                f"the log density at {name} is not finite; check the density, and the range of the "
-                "points"
-            )
-        self.geometry.check_coordinates(p[..., :-1, :], name)
+    def decode(self, z: Tensor) -> Decoded:
+        return self.geometry.decode(z).weigh(self.log_weight(z))
 
-    def decode(self, z: Tensor) -> tuple[Family, Tensor]:
-        family, p = self.geometry.decode(z)  # (..., C, D)
-        return family, _append(p, self.log_weight(z))
-
-    def decode_with_jacobian(self, z: Tensor) -> tuple[Family, Tensor, Tensor]:
-        family, p, jacobian = self.geometry.decode_with_jacobian(z)
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
+        p, jacobian = self.geometry.decode_with_jacobian(z)
 
         def total(at: Tensor) -> tuple[Tensor, Tensor]:
             weight = self.log_weight(at)  # (...)
@@ -119,15 +112,14 @@ class Conformal(Geometry):
 
         # One number a point: a single reverse pass gives all its derivatives.
         slope, weight = torch.func.grad(total, has_aux=True)(z)  # (..., d), (...)
-        return family, _append(p, weight), _append(jacobian, slope.movedim(-1, 0))
+        return p.weigh(weight), jacobian.weigh(slope.movedim(-1, 0))
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        weight = (0.5 * (p[..., -1:, :] + q[..., -1:, :])).exp()  # (..., 1, D)
-        return weight * self.geometry.residuals(family, p[..., :-1, :], q[..., :-1, :])
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        weight = (0.5 * (_log_weight(p) + _log_weight(q))).exp()  # (..., 1, D)
+        return weight * self._unweighted.residuals(p, q)  # (..., M, D)
 
-    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
-        base = self.geometry.local_residuals(family, p[..., :-1, :], dp[..., :-1, :])
-        return p[..., -1:, :].exp() * base  # (..., M, D)
+    def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
+        return _log_weight(p).exp() * self._unweighted.local_residuals(p, dp)  # (..., M, D)
 
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
@@ -142,10 +134,11 @@ class LatentEuclidean(Euclidean):
     """The Euclidean distance of the latent space itself, as if decoded by the identity."""
 
     def __init__(self) -> None:
-        super().__init__(lambda z: Normal(z, 1.0))
+        super().__init__(lambda z: Normal(z, torch.ones_like(z)))
 
 
-def _append(p: Tensor, channel: Tensor) -> Tensor:
-    """Coordinates (..., C, D) and one number a point (...): (..., C + 1, D)."""
-    channel = channel[..., None, None].expand(*p.shape[:-2], 1, p.shape[-1])
-    return torch.cat((p, channel), -2)
+def _log_weight(p: Decoded) -> Tensor:
+    """Log weights (..., 1, D) of points that a weighted geometry has decoded."""
+    if p.log_weight is None:
+        raise TypeError("the points have no weight; decode them with the weighted geometry itself")
+    return p.log_weight

@@ -30,7 +30,7 @@ def measure_curves(
         Length (Roy & Hauberg 2022, Eq. 7) and energy; see :meth:`Geometry.curve_energy`.
     """
     with torch.no_grad():
-        _, p = geometry.decode(points[:1, 0])  # (1, C, D)
+        p = geometry.decode(points[:1, 0])  # of (1,)
         size = max(1, memory // (4 * points.shape[1] * p.numel() * p.element_size()))
         segments = torch.cat([geometry.segment_lengths(part) for part in points.split(size)])
         return segments.sum(-1), segments.shape[-1] * segments.square().sum(-1)

@@ -3,16 +3,22 @@
 import torch
 from torch import Tensor
 
-from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.process import forward_mode
 
 
 class _Riemannian(Geometry):
     """A geometry whose residuals are differentiable where the distributions are equal."""
 
-    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
-        p = p.contiguous()  # forward mode refuses expanded tensors
-        return torch.func.jvp(lambda q: self.residuals(family, q, p), (p,), (dp,))[1]
+    def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
+        at = p.coordinates.contiguous()  # forward mode refuses expanded tensors
+
+        def residuals(moved: Tensor) -> Tensor:
+            return self.residuals(p.at(moved), p.at(at))
+
+        with forward_mode():
+            return torch.func.jvp(residuals, (at,), (dp.coordinates,))[1]
 
 
 class Wasserstein2(_Riemannian):
@@ -32,8 +38,8 @@ class Wasserstein2(_Riemannian):
         From every measure, if the decoder's distributions are of another family.
     """
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        return family.wasserstein2_residuals(p, q)  # (..., 2, D)
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        return p.family.wasserstein2_residuals(p.coordinates, q.coordinates)  # (..., 2, D)
 
 
 class Euclidean(_Riemannian):
@@ -46,8 +52,9 @@ class Euclidean(_Riemannian):
     logistics and of their mixtures is that of the distribution on 0..255, and exact.
     """
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        return (family.mean(p) - family.mean(q)).unsqueeze(-2)  # (..., 1, D)
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        difference = p.family.mean(p.coordinates) - q.family.mean(q.coordinates)  # (..., D)
+        return difference.unsqueeze(-2)  # (..., 1, D)
 
 
 class FisherRao(_Riemannian):
@@ -65,5 +72,5 @@ class FisherRao(_Riemannian):
         From every measure, if the decoder's distributions are mixtures.
     """
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        return family.fisher_rao_residuals(p, q)  # (..., M, D)
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        return p.family.fisher_rao_residuals(p.coordinates, q.coordinates)  # (..., M, D)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import check_finite, check_points
-from latent_transport.distributions.family import Family
 from latent_transport.geometries.base import Decoder, Geometry
+from latent_transport.geometries.decoded import Decoded
 
 
 class Wasserstein1(Geometry):
@@ -28,11 +28,12 @@ class Wasserstein1(Geometry):
         super().__init__(decoder)
         self.directions = directions
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        return family.wasserstein1(p, q).unsqueeze(-2)  # (..., 1, D)
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        return p.family.wasserstein1(p.coordinates, q.coordinates).unsqueeze(-2)  # (..., 1, D)
 
-    def local_residuals(self, family: Family, p: Tensor, dp: Tensor) -> Tensor:
-        return family.wasserstein1_norm(p, dp).unsqueeze(-2)  # (..., 1, D)
+    def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
+        norm = p.family.wasserstein1_norm(p.coordinates, dp.coordinates)  # (..., D)
+        return norm.unsqueeze(-2)  # (..., 1, D)
 
     def volume(self, z: Tensor) -> Tensor:
         r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
@@ -64,13 +65,14 @@ class Wasserstein1(Geometry):
                 f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
             )
         check_finite("z", z)
-        family, p, jacobian = self.decode_with_jacobian(z)
-        self.check_coordinates(p, "z")
+        p, jacobian = self.decode_with_jacobian(z)
+        p.check_finite("z")
+        along_x, along_y = jacobian.coordinates  # (..., C, D) each
         angles = torch.arange(self.directions, dtype=z.dtype, device=z.device)  # (A,)
         angles = angles * (math.pi / self.directions)  # half a turn: the norm is reversible
         inverse_square = torch.zeros_like(z[..., 0])  # (...)
         for angle in angles:
-            dp = torch.cos(angle) * jacobian[0] + torch.sin(angle) * jacobian[1]  # (..., C, D)
-            squares = self.local_residuals(family, p, dp).square().sum((-2, -1))  # (...)
+            dp = torch.cos(angle) * along_x + torch.sin(angle) * along_y  # (..., C, D)
+            squares = self.local_residuals(p, Decoded(p.family, dp)).square().sum((-2, -1))  # (...)
             inverse_square = inverse_square + 1 / squares
         return self.directions / inverse_square  # (...)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
 
+from latent_transport.checks import check_floating
+
 Evaluate = Callable[[Sequence[Tensor], bool], tuple[Tensor, Tensor]]
 
 
@@ -30,12 +32,7 @@ def prepare_inputs(**inputs: Tensor) -> tuple[list[Tensor], torch.dtype]:
     Half precision is computed in float32.
     """
     for name, x in inputs.items():
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(
-                f"{name} is {found}, expected a floating-point tensor; convert it, e.g. with "
-                f"torch.as_tensor({name}, dtype=torch.float32)"
-            )
+        check_floating(name, x, "(...)", verb="is")
     dtype, *others = (x.dtype for x in inputs.values())
     for other in others:
         dtype = torch.promote_types(dtype, other)

@@ -33,6 +33,16 @@ class Recipe:
             (*_FILES[self.decoder], "codes", "strength") if self.weighted else _FILES[self.decoder]
         )
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is the trained decoder's own, without uncertainty or weight."""
+        return self.decoder == "plain" and not self.weighted
+
+    @property
+    def takes_mixtures(self) -> bool:
+        """Whether the distance of two mixtures of logistics is known."""
+        return self.metric not in _OF_SINGLE_LOGISTICS
+
 
 _FILES = {
     "plain": ("vae",),
@@ -40,6 +50,7 @@ _FILES = {
     "ensemble": ("ensemble",),
     "latent": (),
 }
+_OF_SINGLE_LOGISTICS = ("Wasserstein2", "FisherRao")
 
 GEOMETRIES = {
     "wasserstein1": Recipe("Wasserstein1"),

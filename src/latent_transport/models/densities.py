@@ -40,6 +40,11 @@ class AggregatePosterior(nn.Module):
         generator is missing.
     """
 
+    centre: Tensor
+    precision: Tensor
+    weighted: Tensor
+    constant: Tensor
+
     def __init__(
         self,
         mean: Tensor,

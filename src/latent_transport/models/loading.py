@@ -1,6 +1,8 @@
 """Geometries made from the files of a trained model."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,13 +13,14 @@ from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wassers
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.catalogue import GEOMETRIES, Recipe
 from latent_transport.models.densities import AggregatePosterior
-from latent_transport.models.uncertainty import load_ensemble, load_uncertainty
+from latent_transport.models.ensembles import load_ensemble
+from latent_transport.models.uncertainty import load_uncertainty
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import DataError
 
 SEED = 0  # of the codes that stand for all in the density
 
-METRICS = {
+METRICS: dict[str, Callable[..., Geometry]] = {
     metric.__name__: metric
     for metric in (Wasserstein1, Wasserstein2, FisherRao, Euclidean, LatentEuclidean)
 }
@@ -60,7 +63,7 @@ def load_geometry(
     if name not in GEOMETRIES:
         raise DataError(f"no geometry is called {name!r}; expected one of {', '.join(GEOMETRIES)}")
     recipe = GEOMETRIES[name]
-    given = {
+    given: dict[str, Any] = {
         "vae": vae,
         "codes": codes,
         "uncertainty": uncertainty,
@@ -79,13 +82,14 @@ def load_geometry(
         geometry = metric()
     else:
         geometry = metric(_load_decoder(recipe, given, device))
-    return _weigh(geometry, codes, strength, device) if recipe.weighted else geometry
+    if recipe.weighted:
+        return _weigh(geometry, given["codes"], given["strength"], device)
+    return geometry
 
 
 def _load_decoder(
-    recipe: Recipe, given: dict[str, Path], device: torch.device | str
+    recipe: Recipe, given: dict[str, Any], device: torch.device | str
 ) -> torch.nn.Module:
-
     if recipe.decoder == "ensemble":
         return load_ensemble(given["ensemble"], device)
     decoder = load_vae(given["vae"], device).decoder
@@ -97,7 +101,6 @@ def _load_decoder(
 def _weigh(
     geometry: Geometry, codes: str | Path, strength: float, device: torch.device | str
 ) -> Geometry:
-
     every = Codes.load(codes)
     train, validation = every.of("train"), every.of("validation")
     if len(train) < 2 or not len(validation):

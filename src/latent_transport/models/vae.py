@@ -1,6 +1,5 @@
 """Variational autoencoder with a discretised-logistic-mixture decoder."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from torch.distributions import Independent, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
-from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
+from latent_transport.models.weights import load_module, save_module
 
 HALF_RANGE = (LEVELS - 1) / 2
 LARGEST = 2**18  # of an architecture's sizes, so that no product of three overflows
@@ -54,6 +53,7 @@ class Architecture:
     input_dropout: float = 0.1
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))  # of files, it is a list
         sizes = {name: getattr(self, name) for name in ("latent_dim", "data_dim", "components")}
         sizes |= {f"hidden[{i}]": width for i, width in enumerate(self.hidden)}
         for name, size in sizes.items():
@@ -92,7 +92,8 @@ class Encoder(nn.Module):
 
         In training, the generator draws the pixels that are hidden.
         """
-        scaled = images.to(self.net[0].weight.dtype) / HALF_RANGE - 1  # (..., D)
+        dtype = next(self.parameters()).dtype
+        scaled = images.to(dtype) / HALF_RANGE - 1  # (..., D)
         if self.training and self.input_dropout:
             # Not nn.Dropout, which would draw from the global generator.
             kept = torch.rand(scaled.shape, generator=generator, device=scaled.device)  # (..., D)
@@ -110,7 +111,8 @@ class Decoder(nn.Module):
         channels = 2 * a.components + (a.components if a.components > 1 else 0)
         self.net = _perceptron((a.latent_dim, *reversed(a.hidden), channels * a.data_dim))
         with torch.no_grad():
-            bias = self.net[-1].bias.view(channels, a.data_dim)
+            *_, last = self.net.parameters()
+            bias = last.view(channels, a.data_dim)
             bias.zero_()
             # Most pixels are background: starting inside the range, at grey level 0 and above,
             # keeps their locations where W1 still has a gradient.
@@ -172,24 +174,37 @@ class VAE(nn.Module):
         return reconstruction, kl
 
 
-def save_vae(vae: VAE, path: Path, metadata: Mapping[str, str]) -> None:
+def check_images(name: str, images: Tensor, architecture: Architecture) -> None:
+    """Refuse what are no images (n, D), n > 0, of an architecture's size.
+
+    Raises
+    ------
+    ValueError
+        If they have another shape.
+    """
+    dims = architecture.data_dim
+    if images.ndim != 2 or images.shape[1] != dims or len(images) == 0:
+        raise ValueError(
+            f"{name} images have shape {tuple(images.shape)}; expected (n, {dims}), n > 0"
+        )
+
+
+def save_vae(vae: VAE, path: str | Path, metadata: Mapping[str, str]) -> None:
     """Write weights and architecture to a safetensors file (no pickle).
 
     Parameters
     ----------
     vae : VAE
         The model.
-    path : Path
+    path : path
         File to write; replaced as a whole.
     metadata : mapping of str to str
         Kept beside the architecture, such as the seed.
     """
-    arrays = {name: value.detach().cpu().numpy() for name, value in vae.state_dict().items()}
-    notes = {**metadata, "architecture": json.dumps(asdict(vae.architecture))}
-    save_arrays(path, arrays, notes)
+    save_module(vae, path, {"architecture": asdict(vae.architecture)}, metadata)
 
 
-def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
+def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:
     """Read a model that :func:`save_vae` wrote: in eval mode, gradients off.
 
     Raises
@@ -197,41 +212,6 @@ def load_vae(path: Path, device: torch.device | str = "cpu") -> VAE:
     DataError
         If the file is missing, damaged, or holds no such model.
     """
-    metadata = load_metadata(path)
-    if "architecture" not in metadata:
-        raise DataError(
-            f"{path} holds no model: its metadata lack 'architecture' (found "
-            f"{', '.join(metadata) or 'none'}); give a file that save_vae wrote"
-        )
-    try:
-        fields = json.loads(metadata["architecture"])
-        architecture = Architecture(**{**fields, "hidden": tuple(fields["hidden"])})
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path} holds the architecture {metadata['architecture']}, which is not a VAE's "
-            f"({error}): delete it and run the workflow again"
-        ) from error
-    with torch.device("meta"):
-        vae = VAE(architecture)
-    load_weights(vae, path, device)
-    return vae.eval().requires_grad_(False)
-
-
-def load_weights(module: nn.Module, path: str | Path, device: torch.device | str) -> None:
-    """Give a module, such as one on the meta device, the weights of a safetensors file.
-
-    Raises
-    ------
-    DataError
-        If the file lacks a weight, or has one of another shape.
-    """
-    weights = load_arrays(path, *module.state_dict())
-    for name, expected in module.state_dict().items():
-        if weights[name].shape != expected.shape:
-            raise DataError(
-                f"{path} has {name} of shape {weights[name].shape}; its architecture expects "
-                f"{tuple(expected.shape)}: delete it and run the workflow again"
-            )
-    module.load_state_dict(
-        {name: torch.from_numpy(array).to(device) for name, array in weights.items()}, assign=True
+    return load_module(
+        path, lambda fields: VAE(Architecture(**fields)), "architecture", kind="vae", device=device
     )

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from latent_transport.evidence.claims.strengths import score_strengths
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from latent_transport.storage import DataError
 
 
@@ -15,9 +15,9 @@ def make_table() -> pd.DataFrame:
     parts = []
     for path, gain in (("line", 0.0), ("0.1", 0.5), ("1.0", 2.0)):
         part = line.copy()
-        for measure, sign in PLAUSIBILITY.items():
+        for measure, words in PLAUSIBILITY.items():
             noise = 0.0 if path == "line" else rng.normal(size=50)
-            part[measure] += sign * gain + noise
+            part[measure] += words.sign * gain + noise
         parts.append(part.assign(path=path, pair=range(50)))
     return pd.concat(parts).sample(frac=1, random_state=0)
 

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY, judge_claims
+from latent_transport.evidence.claims.verdicts import judge_claims
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from latent_transport.storage import DataError
 
+HALF = -(-len(PLAUSIBILITY) // 2)
 THRESHOLDS = {
     "share_inside": 0.95,
     "share_margin": 0.01,
@@ -73,9 +75,9 @@ def images(path, reference, advantages):
             measure,
             1.0,
             reference=reference,
-            difference=advantages * sign,
+            difference=advantages * words.sign,
         )
-        for measure, sign in PLAUSIBILITY.items()
+        for measure, words in PLAUSIBILITY.items()
     ]
 
 
@@ -101,7 +103,12 @@ def test_a_comparison_is_found_the_other_way_round():
 
 @pytest.mark.parametrize(
     ("passed", "verdict"),
-    [(8, "holds"), (4, "holds with conditions"), (3, "does not hold"), (0, "does not hold")],
+    [
+        (len(PLAUSIBILITY), "holds"),
+        (HALF, "holds with conditions"),
+        (HALF - 1, "does not hold"),
+        (0, "does not hold"),
+    ],
 )
 def test_conditions_need_a_share_of_the_tests(passed, verdict):
     rows = images("wasserstein1", "line", 0.1)[:passed]
@@ -109,7 +116,7 @@ def test_conditions_need_a_share_of_the_tests(passed, verdict):
     verdicts, tests = judge(plausibility=rows)
     assert verdicts["verdict"].tolist() == [verdict]
     assert verdicts["passed"].tolist() == [passed]
-    assert verdicts["tests"].tolist() == [8]
+    assert verdicts["tests"].tolist() == [len(PLAUSIBILITY)]
     assert tests["holds"].sum() == passed
     listed = verdicts["conditions"].iloc[0]
     assert (listed.count("vs line") == passed) == (

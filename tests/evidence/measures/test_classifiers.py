@@ -10,13 +10,13 @@ from latent_transport.evidence.measures.classifiers import (
     MAX_SHIFT,
     SIDE,
     Classifier,
-    ClassifierSettings,
     evaluate_classifier,
     load_classifier,
     save_classifier,
     shift_images,
     train_classifier,
 )
+from latent_transport.models.loop import Schedule
 from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
 
 torch.set_num_threads(1)
@@ -34,10 +34,8 @@ def make_part(count=40, seed=0):
 
 
 def train_small(seed=0, **options):
-    settings = ClassifierSettings(
-        **{"epochs": 2, "batch_size": 16, "learning_rate": 0.01} | options
-    )
-    return train_classifier(make_part(), make_part(20, seed=1), settings=settings, seed=seed)
+    schedule = Schedule(**{"epochs": 2, "batch_size": 16, "learning_rate": 0.01} | options)
+    return train_classifier(make_part(), make_part(20, seed=1), schedule=schedule, seed=seed)
 
 
 def same_weights(a, b):
@@ -58,8 +56,8 @@ def sample(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(sample):
-    settings = ClassifierSettings(epochs=3, batch_size=64, learning_rate=0.01)
-    return train_classifier(*sample[:2], settings=settings, seed=0)
+    schedule = Schedule(epochs=3, batch_size=64, learning_rate=0.01, patience=None)
+    return train_classifier(*sample[:2], schedule=schedule, seed=0)
 
 
 # --- It learns ---
@@ -67,16 +65,17 @@ def trained(sample):
 
 def test_it_tells_real_digits_apart(trained, sample):
     classifier, history = trained
+    rows = history.rows
     found = evaluate_classifier(classifier, *sample[2])
     assert found["accuracy"] > 0.93
     assert found["loss"] < 0.3
-    assert [list(row) for row in history] == [HISTORY] * 3
-    assert [row["epoch"] for row in history] == [1, 2, 3]
-    assert history[-1]["train_loss"] < history[0]["train_loss"]
-    assert history[-1]["learning_rate"] < 1e-3 * history[0]["learning_rate"]
+    assert [list(row) for row in rows] == [HISTORY] * 3
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[-1]["train_loss"] < rows[0]["train_loss"]
+    assert rows[-1]["learning_rate"] < 1e-3 * rows[0]["learning_rate"]
     last = evaluate_classifier(classifier, *sample[1])
-    assert history[-1]["validation_loss"] == last["loss"]
-    assert history[-1]["validation_accuracy"] == last["accuracy"]
+    assert rows[-1]["validation_loss"] == last["loss"]
+    assert rows[-1]["validation_accuracy"] == last["accuracy"]
 
 
 def test_features_part_the_digits(trained, sample):
@@ -104,7 +103,7 @@ def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
     torch.manual_seed(1)
     second, second_history = train_small(seed=5)
     assert same_weights(first, second)
-    for row, other in zip(first_history, second_history, strict=True):
+    for row, other in zip(first_history.rows, second_history.rows, strict=True):
         assert {**row, "seconds": 0} == {**other, "seconds": 0}
     other, _ = train_small(seed=6)
     assert not same_weights(first, other)
@@ -228,13 +227,13 @@ def test_a_diverging_loss_is_named():
     broken = images.float()
     broken[3] = torch.nan
     with pytest.raises(ArithmeticError, match=r"loss became nan in epoch 1.*learning rate \(now"):
-        train_classifier((broken, labels), (images, labels), settings=ClassifierSettings(), seed=0)
+        train_classifier((broken, labels), (images, labels), schedule=Schedule(epochs=1), seed=0)
 
 
 def test_images_without_labels_are_refused():
     images, labels = make_part()
     whole = (images, labels)
     with pytest.raises(ValueError, match="40 training images with 39 labels"):
-        train_classifier((images, labels[1:]), whole, settings=ClassifierSettings(), seed=0)
+        train_classifier((images, labels[1:]), whole, schedule=Schedule(epochs=1), seed=0)
     with pytest.raises(ValueError, match="0 validation images with 0 labels"):
-        train_classifier(whole, (images[:0], labels[:0]), settings=ClassifierSettings(), seed=0)
+        train_classifier(whole, (images[:0], labels[:0]), schedule=Schedule(epochs=1), seed=0)

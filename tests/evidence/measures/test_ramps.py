@@ -17,7 +17,8 @@ from latent_transport.evidence.measures.ramps import (
     wasserstein1_geodesic,
 )
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geometries.riemannian import FisherRao
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.storage import load_arrays, load_table

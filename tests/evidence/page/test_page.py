@@ -195,6 +195,8 @@ def test_the_page_holds_the_data(page, plane, paths):
     data = json.loads(Elements(page).data)
     assert data["pairs"] == paths.pairs.tolist()
     assert data["geometries"] == list(paths.geometries)
+    assert list(data["words"]) == [*paths.geometries, data["line"]]
+    assert data["words"]["wasserstein1"] == {"label": "Wasserstein-1", "unit": "grey levels"}
     assert data["anchors"]["indices"] == [104, 109, 120]
     np.testing.assert_array_equal(unpack(data["anchors"]["images"]), plane.images[paths.anchors])
     np.testing.assert_array_equal(unpack(data["lengths"]), paths.lengths)

@@ -26,7 +26,7 @@ from latent_transport.evidence.plotting.spaces import (
     draw_curve_pairs,
     plot_latent_spaces,
 )
-from latent_transport.evidence.plotting.style import VERMILION, model_title, save_figure
+from latent_transport.evidence.plotting.style import VERMILION, save_figure
 from latent_transport.evidence.plotting.surfaces import plot_geodesic_and_chord
 from latent_transport.evidence.plotting.training import plot_histories
 from latent_transport.evidence.plotting.views import choose_view, find_visible, make_view
@@ -212,11 +212,19 @@ def test_plotting_and_its_scripts_do_without_torch():
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("model", "title"), [("digit3", "digit 3"), ("all", "all digits"), ("digits", "digits")]
-)
-def test_titles(model, title):
-    assert model_title(model) == title
+def test_import_changes_no_process_wide_setting():
+    code = """
+import logging
+import matplotlib as mpl
+fonts, before = logging.getLogger("fontTools"), dict(mpl.rcParams)
+import latent_transport.evidence.plotting as plotting
+for name in plotting.__all__:
+    getattr(plotting, name)
+assert fonts.level == logging.NOTSET
+assert dict(mpl.rcParams) == before
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 # Latent spaces

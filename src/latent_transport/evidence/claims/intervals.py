@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def bootstrap_mean(
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def bootstrap_difference(values: np.ndarray, reference: np.ndarray, **options: object) -> Interval:
+def bootstrap_difference(values: np.ndarray, reference: np.ndarray, **options: Any) -> Interval:
     """Mean of the paired differences ``values - reference`` and its bootstrap interval.
 
     Parameters

@@ -18,6 +18,9 @@ KEYS = (
 # Where a count tells rows apart, which elsewhere is a number among others.
 _FURTHER_KEYS = {"scaling": ("pairs",), "wasserstein1": ("components",)}
 
+WORDS = "words"
+"""Section of ``numbers.json`` that holds words, not numbers."""
+
 Value = str | int | float | bool | None
 Numbers = Mapping[str, Mapping[str, Mapping[str, Value]]]
 
@@ -74,6 +77,8 @@ def nest_table(table: pd.DataFrame, name: str) -> dict[str, dict[str, Value]]:
 def iterate_numbers(numbers: Numbers) -> Iterator[tuple[str, str, str, Value]]:
     """Yield table, row key, column and value of every number."""
     for table, rows in numbers.items():
+        if table == WORDS:
+            continue
         for row, columns in rows.items():
             for column, value in columns.items():
                 yield table, row, column, value

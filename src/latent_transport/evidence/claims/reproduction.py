@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -158,13 +159,13 @@ def _choose_tolerance(
     if isinstance(value, str | bool):
         return EQUAL, 0.0
     low, high = siblings.get(f"{column}_low"), siblings.get(f"{column}_high")
-    if low is not None and high is not None:
+    if value is not None and low is not None and high is not None:
         least = _LEAST_OF_SHARES if "/share_inside/" in f"/{row}/" else _LEAST * abs(float(value))
         return ABSOLUTE, max(_WIDTHS * (float(high) - float(low)), least)
     return next((kind, size) for like, kind, size in _TOLERANCES if re.fullmatch(like, column))
 
 
-def _agree(expected, value: Value) -> bool:
+def _agree(expected: Any, value: str | float) -> bool:
     if isinstance(value, str | bool):
         return str(value) == str(expected.value)
     try:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latent_transport.evidence.claims.verdicts import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from latent_transport.storage import DataError
 
 
@@ -20,7 +20,7 @@ def score_strengths(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     ----------
     table : DataFrame
         One row a pair and path: ``pair, path`` (a strength as text, or the reference), and the
-        columns of :data:`~latent_transport.evidence.claims.verdicts.PLAUSIBILITY`.
+        columns of :data:`~latent_transport.evidence.vocabulary.PLAUSIBILITY`.
     reference : str
         Path to compare with.
 
@@ -42,9 +42,9 @@ def score_strengths(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     rows = []
     for path, part in paths.items():
         row = {"strength": float(path)}
-        for measure, sign in PLAUSIBILITY.items():
-            difference = sign * (part[measure] - against[measure])
+        for name, measure in PLAUSIBILITY.items():
+            difference = measure.sign * (part[name] - against[name])
             spread = difference.std()
-            row[measure] = difference.mean() / spread if spread > 0 else 0.0
-        rows.append(row | {"score": sum(map(row.get, PLAUSIBILITY)) / len(PLAUSIBILITY)})
+            row[name] = difference.mean() / spread if spread > 0 else 0.0
+        rows.append(row | {"score": sum(row[name] for name in PLAUSIBILITY) / len(PLAUSIBILITY)})
     return pd.DataFrame(rows)

@@ -11,25 +11,26 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from latent_transport.evidence.keys import (
+    FAR,
+    INTERPOLATION,
+    LATENT,
+    LINE,
+    OURS,
+    PLANES,
+    RIVAL,
+)
+from latent_transport.evidence.vocabulary import (
+    CONTAINMENT,
+    HIGHER,
+    NEIGHBOURS,
+    PLAUSIBILITY,
+    STABILITY,
+    Measure,
+)
 from latent_transport.storage import DataError
 
 HOLDS, CONDITIONS, FAILS = "holds", "holds with conditions", "does not hold"
-
-HIGHER, LOWER = 1, -1
-PLAUSIBILITY = {
-    "confidence": HIGHER,
-    "least_confidence": HIGHER,
-    "entropy": LOWER,
-    "label_switches": LOWER,
-    "nearest_distance": LOWER,
-    "log_likelihood": HIGHER,
-    "grey_share": LOWER,
-    "pixel_entropy": LOWER,
-}
-"""Measures of images along a path, and whether higher or lower values are more plausible."""
-
-PLANES, ALL = "all planes", "all"
-OURS, LINE, IMAGES, LATENT = "wasserstein1", "line", "interpolation", "latent"
 
 THRESHOLDS = ("share_inside", "share_margin", "separation", "excess", "conditions")
 
@@ -192,7 +193,7 @@ def _iterate_tests(evidence: Evidence, thresholds: Mapping[str, float]) -> Itera
         "2a",
         "Images on W1 geodesics are more plausible than linear interpolations of the images",
         OURS,
-        IMAGES,
+        INTERPOLATION,
     )
     yield from _compare_images(
         evidence,
@@ -207,11 +208,11 @@ def _iterate_tests(evidence: Evidence, thresholds: Mapping[str, float]) -> Itera
         "3b",
         "Images on W1 geodesics are more plausible than images on Fisher-Rao geodesics",
         OURS,
-        "fisher-rao",
+        RIVAL,
     )
     yield from _test_uncertainty(evidence, thresholds)
     for path in evidence.paths("plausibility"):
-        if path not in (OURS, LINE, IMAGES):
+        if path not in (OURS, LINE, INTERPOLATION):
             yield from _compare_images(
                 evidence,
                 "4b",
@@ -225,13 +226,13 @@ def _iterate_tests(evidence: Evidence, thresholds: Mapping[str, float]) -> Itera
             "5",
             "W1 distances vary less across retraining than Euclidean latent distances",
             "stability",
-            {"coefficient": LOWER},
+            STABILITY,
         ),
         (
             "6",
             "W1 distances tell the digits apart better than Euclidean latent distances",
             "neighbours",
-            {"accuracy": HIGHER, "purity": HIGHER},
+            NEIGHBOURS,
         ),
     ):
         yield from _compare(evidence, claim, statement, name, measures, OURS, LATENT)
@@ -246,7 +247,9 @@ def _test_containment(evidence: Evidence, thresholds: Mapping[str, float]) -> It
             made = {"claim": "1", "statement": statement, "path": OURS, **row}
             mean = evidence.mean(name, path=OURS, **row)
             yield from _make(mean, thresholds["share_inside"], False, reference="", **made)
-            versus = evidence.advantage(name, path=OURS, reference=LINE, sign=HIGHER, **row)
+            versus = evidence.advantage(
+                name, path=OURS, reference=LINE, sign=CONTAINMENT[measure].sign, **row
+            )
             margin = -thresholds["share_margin"]
             yield from _make(versus, margin, False, reference=LINE, **made)
 
@@ -272,7 +275,7 @@ def _test_uncertainty(evidence: Evidence, thresholds: Mapping[str, float]) -> It
     name = "containment"
     statement = "A decoder that grows uncertain away from the codes keeps far geodesics inside"
     for model in evidence.models(name):
-        row = {"model": model, "kind": "far", "measure": "share_inside"}
+        row = {"model": model, "kind": FAR, "measure": "share_inside"}
         made = {"claim": "4a", "statement": statement, "path": "uncertain", **row}
         mean = evidence.mean(name, path="uncertain", **row)
         yield from _make(mean, thresholds["share_inside"], False, reference="", **made)
@@ -291,15 +294,17 @@ def _compare(
     claim: str,
     statement: str,
     name: str,
-    measures: Mapping[str, int],
+    measures: Mapping[str, Measure],
     path: str,
     reference: str,
 ) -> Iterator[Test]:
     for model in evidence.models(name):
         for kind in evidence.kinds(name):
-            for measure, sign in measures.items():
+            for measure, words in measures.items():
                 row = {"model": model, "kind": kind, "measure": measure}
-                versus = evidence.advantage(name, path=path, reference=reference, sign=sign, **row)
+                versus = evidence.advantage(
+                    name, path=path, reference=reference, sign=words.sign, **row
+                )
                 made = {"claim": claim, "statement": statement, "path": path, **row}
                 yield from _make(versus, 0.0, True, reference=reference, **made)
 
@@ -310,8 +315,8 @@ def _make(
     if interval is None:
         return ()
     value, low, high = interval
-    made = {"value": value, "low": low, "high": high, "threshold": threshold, "strict": strict}
-    return (Test(**row, **made),)
+    test = Test(**row, value=value, low=low, high=high, threshold=threshold, strict=strict)
+    return (test,)
 
 
 def _decide(tests: list[Test], conditions: float) -> dict[str, object]:

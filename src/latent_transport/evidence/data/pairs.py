@@ -5,9 +5,9 @@ import pandas as pd
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import Subset
+from latent_transport.evidence.keys import FAR, KINDS, RANDOM
 from latent_transport.storage import DataError
 
-KINDS = ("random", "far")
 CANDIDATES = 64
 
 
@@ -45,12 +45,12 @@ def choose_pairs(
     if random < 0 or far < 0 or random + far == 0:
         raise DataError(f"{random} random and {far} far pairs; expected at least one pair in all")
     rows = _rows_of_split(codes, split)
-    chosen = [_draw_rows(rows, "random", number, seed)[:, 0] for number in range(random)]
+    chosen = [_draw_rows(rows, RANDOM, number, seed)[:, 0] for number in range(random)]
     for number in range(far):
-        pairs = _draw_rows(rows, "far", number, seed, CANDIDATES)  # (2, candidates)
+        pairs = _draw_rows(rows, FAR, number, seed, CANDIDATES)  # (2, candidates)
         apart = np.linalg.norm(codes.mean[pairs[0]] - codes.mean[pairs[1]], axis=-1)
         chosen.append(pairs[:, apart.argmax()])
-    kinds = ["random"] * random + ["far"] * far
+    kinds = [RANDOM] * random + [FAR] * far
     return _describe_pairs(codes, np.stack(chosen), kinds, seed)
 
 
@@ -69,8 +69,8 @@ def choose_random_pairs(
     if count < 1:
         raise DataError(f"{count} random pairs; expected at least one")
     rows = _rows_of_split(images, split)
-    chosen = [_draw_rows(rows, "random", number, seed)[:, 0] for number in range(count)]
-    return _describe_pairs(images, np.stack(chosen), ["random"] * count, seed)
+    chosen = [_draw_rows(rows, RANDOM, number, seed)[:, 0] for number in range(count)]
+    return _describe_pairs(images, np.stack(chosen), [RANDOM] * count, seed)
 
 
 def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
@@ -118,7 +118,7 @@ def draw_pairs(table: pd.DataFrame, count: int, seed: int) -> list[int]:
 
 def draw_far_pair(table: pd.DataFrame, seed: int) -> int:
     """Draw one pair by the seed alone, of the far ones where there are any."""
-    far = table[table["kind"] == "far"]
+    far = table[table["kind"] == FAR]
     candidates = (far if len(far) else table)["pair"].to_numpy()
     return int(np.random.default_rng(seed).choice(candidates))
 

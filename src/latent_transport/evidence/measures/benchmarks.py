@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from latent_transport.distributions.family import Family
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.geodesics.paths import Geodesics
 from latent_transport.geometries.base import Decoder, Geometry
+from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.measures import measure_curves
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
@@ -184,13 +184,13 @@ class ClockedWasserstein1(Wasserstein1):
         self.forward_mode = Stopwatch(device)
         self.distances = Stopwatch(device)
 
-    def decode_with_jacobian(self, *args: Any, **kwargs: Any) -> Any:
+    def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         with self.forward_mode:
-            return super().decode_with_jacobian(*args, **kwargs)
+            return super().decode_with_jacobian(z)
 
-    def residuals(self, *args: Any, **kwargs: Any) -> Tensor:
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         with self.distances:
-            return super().residuals(*args, **kwargs)
+            return super().residuals(p, q)
 
 
 def seconds_to_reach(
@@ -259,8 +259,8 @@ def wasserstein1_from_cdfs(p: DiscretizedLogisticMixture, q: DiscretizedLogistic
 class LiteralWasserstein1(Wasserstein1):
     """The W1 geometry by Eq. 5 as printed, for decoders of discretised logistics."""
 
-    def residuals(self, family: Family, p: Tensor, q: Tensor) -> Tensor:
-        mixtures = (_mixture_at(coordinates) for coordinates in (p, q))
+    def residuals(self, p: Decoded, q: Decoded) -> Tensor:
+        mixtures = (_mixture_at(end.coordinates) for end in (p, q))
         return wasserstein1_from_probabilities(*mixtures).unsqueeze(-2)  # (..., 1, D)
 
 

@@ -3,43 +3,20 @@
 It judges images on the paths between digits, so it shares nothing with the models that make them.
 """
 
-import json
-import math
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from latent_transport.kernels.constants import LEVELS
-from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
+from latent_transport.models.loop import History, Schedule, make_seeded, train_module
+from latent_transport.models.weights import load_module, save_module
 
 SIDE = 28
 CLASSES = 10
 MAX_SHIFT = 2  # pixels
-
-
-@dataclass(frozen=True)
-class ClassifierSettings:
-    """How long and how fast to train a :class:`Classifier`.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training images.
-    batch_size : int
-        Images a step.
-    learning_rate : float
-        Peak of the one-cycle schedule (linear warm-up, then decay to almost zero).
-    """
-
-    epochs: int = 4
-    batch_size: int = 256
-    learning_rate: float = 1e-2
 
 
 class Classifier(nn.Module):
@@ -47,13 +24,13 @@ class Classifier(nn.Module):
 
     Parameters
     ----------
-    widths : tuple of int
+    widths : sequence of int
         Channels of the three convolutions, then the number of features.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int] = (16, 32, 64, 64)) -> None:
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 64)) -> None:
         super().__init__()
-        self.widths = widths
+        self.widths = tuple(widths)
         *channels, features = widths
         layers: list[nn.Module] = []
         for before, after in zip((1, *channels), channels, strict=False):
@@ -130,7 +107,8 @@ def evaluate_classifier(
     classifier: Classifier, images: Tensor, labels: Tensor, *, batch_size: int = 1024
 ) -> dict[str, float]:
     """Return the mean cross-entropy (``loss``, nats) and ``accuracy`` on images (n, 784)."""
-    loss = correct = 0
+    loss = torch.zeros((), dtype=torch.float64, device=images.device)
+    correct = torch.zeros((), dtype=torch.int64, device=images.device)
     with torch.no_grad():
         for batch, target in zip(images.split(batch_size), labels.split(batch_size), strict=True):
             logits = classifier(batch)  # (b, 10)
@@ -144,10 +122,10 @@ def train_classifier(
     train: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
     *,
-    settings: ClassifierSettings,
+    schedule: Schedule,
     seed: int,
     progress: str | None = None,
-) -> tuple[Classifier, list[dict[str, float]]]:
+) -> tuple[Classifier, History]:
     """Train on randomly shifted images with Adam, one cycle of the learning rate.
 
     The same seed, machine and number of threads give identical weights.
@@ -156,8 +134,8 @@ def train_classifier(
     ----------
     train, validation : tuple of Tensor, shapes (n, 784) and (n,)
         Images in grey levels and their digits; the model is made on their device.
-    settings : ClassifierSettings
-        Epochs, batch size and learning rate.
+    schedule : Schedule
+        Epochs, batch size, learning rate and patience.
     seed : int
         Seeds initial weights, order of the images and shifts.
     progress : str, optional
@@ -165,14 +143,14 @@ def train_classifier(
 
     Returns
     -------
-    tuple of Classifier and list of dict
-        The trained classifier, in eval mode, and one row an epoch: ``epoch, train_loss,
-        validation_loss`` (nats), ``validation_accuracy, learning_rate, seconds``.
+    tuple of Classifier and History
+        The trained classifier, in eval mode, and one row an epoch: losses in nats, and
+        ``validation_accuracy``.
 
     Raises
     ------
-    ArithmeticError
-        If the loss of an epoch is not finite.
+    NonFiniteLossError
+        If a batch's or the validation loss is not finite; names the epoch and the batch.
     ValueError
         If there are no images, or not as many labels.
     """
@@ -183,65 +161,31 @@ def train_classifier(
                 "at least one"
             )
     images, labels = train
-    device = images.device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        classifier = Classifier().to(device)
-    generator = torch.Generator(device).manual_seed(seed)
-    optimizer = torch.optim.Adam(classifier.parameters(), lr=settings.learning_rate)
-    steps = math.ceil(len(images) / settings.batch_size)
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        settings.learning_rate,
-        total_steps=settings.epochs * steps,
-        pct_start=0.2,
-        cycle_momentum=False,
+    classifier = make_seeded(Classifier, seed, images.device)
+    generator = torch.Generator(device=images.device).manual_seed(seed)
+
+    def loss(rows: Tensor) -> Tensor:
+        batch = shift_images(images[rows], generator)  # (b, 784)
+        return F.cross_entropy(classifier(batch), labels[rows].long())
+
+    history = train_module(
+        classifier,
+        loss,
+        lambda: evaluate_classifier(classifier, *validation),
+        count=len(images),
+        schedule=schedule,
+        generator=generator,
+        warm_up=0.2,
+        largest_gradient=None,
+        name="the classifier",
+        progress=progress,
     )
-    history, start = [], time.perf_counter()
-    bar = tqdm(range(1, settings.epochs + 1), desc=progress, disable=progress is None, unit="epoch")
-    for epoch in bar:
-        classifier.train()
-        total = torch.zeros((), dtype=torch.float64, device=device)
-        for rows in _batches(images, settings.batch_size, generator):
-            batch = shift_images(images[rows], generator)  # (b, 784)
-            loss = F.cross_entropy(classifier(batch), labels[rows].long())
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            learning_rate = optimizer.param_groups[0]["lr"]
-            rate.step()
-            total += loss.detach() * len(rows)
-        train_loss = float(total) / len(images)
-        if not math.isfinite(train_loss):
-            raise ArithmeticError(
-                f"the classifier's loss became {train_loss} in epoch {epoch}; check that the "
-                f"images are finite, or lower its learning rate (now {settings.learning_rate:g})"
-            )
-        classifier.eval()
-        found = evaluate_classifier(classifier, *validation)
-        history.append(
-            {
-                "epoch": epoch,
-                "train_loss": train_loss,
-                "validation_loss": found["loss"],
-                "validation_accuracy": found["accuracy"],
-                "learning_rate": learning_rate,
-                "seconds": time.perf_counter() - start,
-            }
-        )
-        bar.set_postfix(accuracy=f"{found['accuracy']:.4f}")
-    return classifier.requires_grad_(False), history
-
-
-def _batches(images: Tensor, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    order = torch.randperm(len(images), generator=generator, device=images.device)  # (n,)
-    yield from order.split(size)
+    return classifier, history
 
 
 def save_classifier(classifier: Classifier, path: str | Path, metadata: Mapping[str, str]) -> None:
     """Write weights and widths to a safetensors file, with ``metadata`` such as the seed."""
-    arrays = {name: value.cpu().numpy() for name, value in classifier.state_dict().items()}
-    save_arrays(path, arrays, {**metadata, "widths": json.dumps(classifier.widths)})
+    save_module(classifier, path, {"widths": classifier.widths}, metadata)
 
 
 def load_classifier(path: str | Path, device: torch.device | str = "cpu") -> Classifier:
@@ -252,19 +196,5 @@ def load_classifier(path: str | Path, device: torch.device | str = "cpu") -> Cla
     DataError
         If the file is missing, damaged, or holds no such classifier.
     """
-    metadata = load_metadata(path)
-    try:
-        with torch.device("meta"):
-            classifier = Classifier(tuple(json.loads(metadata["widths"])))
-        arrays = load_arrays(path, *classifier.state_dict())
-        weights = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        classifier.load_state_dict(weights, assign=True)
-    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            f"{path} holds no classifier ({type(error).__name__}: {error}); give a file that "
-            "save_classifier wrote, or delete it and run the workflow again"
-        ) from error
-    classifier.to(memory_format=torch.channels_last)
-    return classifier.eval().requires_grad_(False)
+    classifier = load_module(path, Classifier, "widths", kind="classifier", device=device)
+    return classifier.to(memory_format=torch.channels_last)

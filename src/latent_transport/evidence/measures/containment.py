@@ -8,10 +8,8 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from latent_transport.evidence.data.curves import Curves
+from latent_transport.evidence.keys import LINE
 from latent_transport.storage import DataError
-
-LINE = "line"
-"""Name of the straight latent line among the paths."""
 
 
 @dataclass(frozen=True, eq=False)

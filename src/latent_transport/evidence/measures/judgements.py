@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from latent_transport.evidence.keys import INTERPOLATION
 from latent_transport.evidence.measures.plausibility import Judge
 
 PAIRS_AT_ONCE = 16
-INTERPOLATION = "interpolation"
 
 Measured = dict[str, Tensor]
 

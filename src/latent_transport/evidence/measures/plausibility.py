@@ -12,7 +12,7 @@ from latent_transport.geometries.base import Decoder
 from latent_transport.geometries.measures import equal_length_parameters, points_along
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
-from latent_transport.models.training import bits_per_dim
+from latent_transport.models.elbo import bits_per_dim
 from latent_transport.models.vae import VAE
 
 IMAGES_AT_ONCE = 1024

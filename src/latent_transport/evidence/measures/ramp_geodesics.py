@@ -16,7 +16,8 @@ from latent_transport.evidence.measures.ramps import (
 )
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.quasi_newton import LBFGS, GaussNewton
+from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.riemannian import FisherRao
 from latent_transport.geometries.wasserstein1 import Wasserstein1

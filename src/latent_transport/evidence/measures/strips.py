@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from latent_transport.evidence.keys import INTERPOLATION, LINE
 from latent_transport.geometries.base import Decoder
 from latent_transport.geometries.measures import decode_along, equal_length_parameters
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -42,11 +43,11 @@ def decode_strips(
     first = next(iter(paths.values()))  # (m, N, d)
     weight = fractions.cpu().numpy()[:, None]  # (T, 1)
     strips = {
-        "line": decode_along(decoder, first[:, [0, -1]], fractions.expand(len(first), -1)),
+        LINE: decode_along(decoder, first[:, [0, -1]], fractions.expand(len(first), -1)),
     }
     for name, points in paths.items():
         parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (m, T)
         strips[name] = decode_along(decoder, points, parameters)
     faded = (1 - weight) * ends[:, :1] + weight * ends[:, 1:]  # (m, T, D)
     images = {name: strip.cpu().numpy() for name, strip in strips.items()}
-    return {**images, "interpolation": faded.astype(np.float32)}
+    return {**images, INTERPOLATION: faded.astype(np.float32)}

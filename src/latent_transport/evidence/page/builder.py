@@ -10,14 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from latent_transport.evidence.keys import LINE
 from latent_transport.evidence.page.packing import pack, pack_points
 from latent_transport.evidence.page.paths import AnchorPaths
+from latent_transport.evidence.vocabulary import PATHS
 from latent_transport.storage import DataError
 
 STYLES = ("style.css",)
 # In the order in which they build on each other: they become one script.
-SCRIPTS = ("arrays.js", "decoder.js", "geometries.js", "plane.js", "strips.js", "lengths.js")
-SCRIPTS += ("main.js",)
+SCRIPTS = (
+    *("arrays.js", "decoder.js", "paths.js", "plane.js", "strips.js", "lengths.js"),
+    "main.js",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +115,11 @@ def build_page(
             "indices": plane.indices[paths.anchors].tolist(),
         },
         "geometries": list(paths.geometries),
+        "line": LINE,
+        "words": {
+            name: {"label": PATHS[name].page or PATHS[name].label, "unit": PATHS[name].unit}
+            for name in (*paths.geometries, LINE)
+        },
         "pairs": paths.pairs.tolist(),
         "points": pack_points(paths.points, low, high),
         "lengths": pack(paths.lengths.astype(np.float32)),

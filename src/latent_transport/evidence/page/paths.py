@@ -8,8 +8,6 @@ import numpy as np
 
 from latent_transport.storage import load_arrays, load_metadata, save_arrays
 
-LINE = "line"
-
 
 @dataclass(frozen=True, eq=False)
 class AnchorPaths:

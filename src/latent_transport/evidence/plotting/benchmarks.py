@@ -1,11 +1,13 @@
 """What ours takes in time and memory, beside the published way."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -17,9 +19,9 @@ from latent_transport.evidence.plotting.style import (
     TEXT_WIDTH,
     VERMILION,
     freeze_layout,
-    model_title,
     styled,
 )
+from latent_transport.evidence.vocabulary import model_label
 
 _HEIGHT = 5.2  # inches
 _MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -68,12 +70,14 @@ def plot_benchmark(
     _check("solvers", solvers, [*seconds, "median_energy_excess"], ["model", "solver"])
     _check("scaling", scaling, [*seconds, "memory"], ["model", "pairs"])
 
-    figure = Figure(figsize=(TEXT_WIDTH, _HEIGHT), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.04)
-    top, middle, bottom = figure.add_gridspec(3, 1, height_ratios=[1.0, 1.25, 1.15])
-    faster, lighter = figure.add_subfigure(top).subplots(1, 2, sharey=True)
-    slow = figure.add_subfigure(middle).subplots()
-    cost, memory = figure.add_subfigure(bottom).subplots(1, 2)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, _HEIGHT),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.04),
+    )
+    rows = figure.add_gridspec(3, 1, height_ratios=[1.0, 1.25, 1.15])
+    faster, lighter = figure.add_subfigure(rows[0]).subplots(1, 2, sharey=True)
+    slow = figure.add_subfigure(rows[1]).subplots()
+    cost, memory = figure.add_subfigure(rows[2]).subplots(1, 2)
 
     _draw_contenders(faster, wasserstein1, speedup)
     faster.axvline(1, color=SHADE, linewidth=0.6, linestyle=":")
@@ -147,7 +151,7 @@ def _draw_solvers(axes: Axes, table: pd.DataFrame, colours: dict[str, str]) -> N
     handles = [
         Line2D([], [], color=c, marker="o", markersize=3.5, linewidth=0.8) for c in colours.values()
     ]
-    axes.legend(handles, map(model_title, colours), loc="lower right", borderpad=0.2)
+    axes.legend(handles, map(model_label, colours), loc="lower right", borderpad=0.2)
     axes.set_title(
         "Seconds a geodesic; beside them the median excess of its energy over the least found",
         loc="left",
@@ -157,7 +161,12 @@ def _draw_solvers(axes: Axes, table: pd.DataFrame, colours: dict[str, str]) -> N
 def _draw_scaling(cost: Axes, memory: Axes, table: pd.DataFrame, colours: dict[str, str]) -> None:
     for model, part in table.groupby("model", sort=False):
         part = part.sort_values("pairs")
-        style = {"color": colours[model], "marker": "o", "markersize": 3, "linewidth": 0.9}
+        style: dict[str, Any] = {
+            "color": colours[model],
+            "marker": "o",
+            "markersize": 3,
+            "linewidth": 0.9,
+        }
         cost.plot(part["pairs"], part["seconds_a_geodesic"], **style)
         cost.vlines(
             part["pairs"], part["least"], part["largest"], color=colours[model], linewidth=0.8

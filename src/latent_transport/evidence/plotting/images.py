@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
+from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
-from latent_transport.evidence.plotting.names import PATHS
 from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
+from latent_transport.evidence.vocabulary import DISTANCES, PATHS, Path
 from latent_transport.storage import DataError
 
-ROWS = {"geodesic": "$W_1$ geodesic", **PATHS}
+ROWS = {
+    "geodesic": Path(DISTANCES[OURS].label, short="geodesic"),
+    **PATHS,
+}
 """The rows a strip can have, and what the figures call them."""
 
-_SHORT_ROWS = {**ROWS, "geodesic": "geodesic", "line": "latent line", "interpolation": "linear"}
 _GAP = 0.1  # of a tile, between tiles
 _FRACTIONS = (0, 0.25, 0.5, 0.75, 1)
 
@@ -58,11 +62,13 @@ def plot_image_path(
     if not 0 <= index < count:
         raise DataError(f"pair {index} asked for; there are {count}, counted from 0")
     tile = (TEXT_WIDTH - 1.1) / tiles  # inches; the rest is for the rows' names
-    figure = Figure(figsize=(TEXT_WIDTH, tile * len(rows) + 0.42), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.02)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, tile * len(rows) + 0.42),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02),
+    )
     axes = figure.subplots()
     _draw_strip(axes, paths, index, rows)
-    _name_rows(axes, [ROWS[row] for row in rows], fontsize=8)
+    _name_rows(axes, [ROWS[row].label for row in rows], fontsize=8)
     _draw_fractions(axes)
     axes.set_xlabel("fraction of the path")
     return freeze_layout(figure)
@@ -97,8 +103,10 @@ def plot_image_paths(
     lines = math.ceil(count / 2)
     tile = (TEXT_WIDTH - 0.6) / (columns * tiles)
     height = lines * (tile * len(rows) + 0.18) + 0.35
-    figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.0)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, height),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02, wspace=0.02, hspace=0.0),
+    )
     grid = figure.subplots(lines, columns, squeeze=False)
     for index, axes in enumerate(grid.ravel()):
         if index >= count:
@@ -107,7 +115,8 @@ def plot_image_paths(
         _draw_strip(axes, paths, index, rows)
         first, last = paths["labels"][index]
         axes.set_title(rf"{first} $\rightarrow$ {last}", pad=1.5)
-        _name_rows(axes, [_SHORT_ROWS[row] if index % columns == 0 else "" for row in rows], 7)
+        names = [ROWS[row].short or ROWS[row].label for row in rows]
+        _name_rows(axes, names if index % columns == 0 else [""] * len(rows), 7)
         if index + columns >= count:
             _draw_fractions(axes)
     figure.supxlabel("fraction of the path", fontsize=8)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -25,11 +26,12 @@ from latent_transport.evidence.plotting.style import (
     freeze_layout,
     styled,
 )
+from latent_transport.evidence.vocabulary import path_label
 from latent_transport.storage import DataError
 
 _GEOMETRIES = {
-    "wasserstein1": ("white", VERMILION, "$W_1$ indicatrix"),
-    "wasserstein2": (BLUE, BLUE, "$W_2$ ellipse"),
+    "wasserstein1": ("white", VERMILION, "indicatrix"),
+    "wasserstein2": (BLUE, BLUE, "ellipse"),
 }
 _LEAST_SHARE = 1 / 1000  # of the codes, in the cell of a point that is drawn
 _FILLED = 0.96  # of a cell's side, by the largest indicatrix
@@ -87,8 +89,9 @@ def plot_indicatrices(
     largest = max(np.abs(vectors).max() for vectors in shapes.values())
     radius = _round(_FILLED * cell / 2 / largest, 2, np.floor)
 
-    figure = Figure(figsize=(TEXT_WIDTH, 4.85), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 4.85), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
+    )
     axes = figure.subplots()
     norm = volume_norm([field["volume"]])
     draw_volume(axes, field["x"], field["y"], field["volume"], norm)
@@ -115,8 +118,13 @@ def plot_indicatrices(
     figure.legend(
         handles=[
             *(
-                Patch(fc=to_rgba(face, _OPACITY), ec=edge, lw=_LINE_WIDTH, label=label)
-                for face, edge, label in _GEOMETRIES.values()
+                Patch(
+                    fc=to_rgba(face, _OPACITY),
+                    ec=edge,
+                    lw=_LINE_WIDTH,
+                    label=f"{path_label(name)} {shape}",
+                )
+                for name, (face, edge, shape) in _GEOMETRIES.items()
             ),
             Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes"),
         ],

@@ -1,13 +1,16 @@
 """One pixel on a ramp of intensities: geodesics that shift it, and geodesics that blur it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from scipy.stats import norm
 
+from latent_transport.evidence.keys import OURS, RIVAL
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import (
     BLUE,
@@ -18,17 +21,16 @@ from latent_transport.evidence.plotting.style import (
     freeze_layout,
     styled,
 )
+from latent_transport.evidence.vocabulary import path_label
 from latent_transport.storage import DataError
 
-GEOMETRIES = {
-    "wasserstein1": ("$W_1$", VERMILION),
-    "fisher-rao": ("Fisher\N{EN DASH}Rao", BLUE),
-}
+COLOURS = {OURS: VERMILION, RIVAL: BLUE}
+"""Geometries that are drawn, and their colours."""
 
 _PIXELS = (24, 96)  # of a strip, down and along
 _MARKS = 17  # of the exact curve
 _GREY_LEVELS = (0, 255)
-_DOTS = {
+_DOTS: dict[str, Any] = {
     "marker": "o",
     "markersize": 2.5,
     "markerfacecolor": "white",
@@ -70,7 +72,7 @@ def plot_ramp(
         If a case or an array is missing, or the arrays do not fit.
     """
     rows = [_find(cases, case) for case in (*shown, strip)]
-    for name in GEOMETRIES:
+    for name in COLOURS:
         for kind in ("computed", "exact"):
             key = f"{name}_{kind}"
             if key not in curves:
@@ -78,12 +80,14 @@ def plot_ramp(
             expect_shape(key, curves[key], len(cases), "T", 2)
             expect_finite(key, curves[key])
 
-    figure = Figure(figsize=(TEXT_WIDTH, 2.1), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.06)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 2.1),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.04, hspace=0.06),
+    )
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.15))
     plane = figure.add_subplot(grid[:, 0])
     for row in rows[:-1]:
-        for name, (_, colour) in GEOMETRIES.items():
+        for name, colour in COLOURS.items():
             _draw_curve(
                 plane, curves[f"{name}_computed"][row], curves[f"{name}_exact"][row], colour
             )
@@ -94,19 +98,19 @@ def plot_ramp(
         ylabel="standard deviation (grey levels)",
     )
     plane.spines[["top", "right"]].set_visible(False)
-    for place, (name, (label, colour)) in enumerate(GEOMETRIES.items()):
+    for place, (name, colour) in enumerate(COLOURS.items()):
         axes = figure.add_subplot(grid[place, 1])
         _draw_strip(axes, curves[f"{name}_exact"][rows[-1]])
-        axes.set_title(label, color=colour)
-        if place == len(GEOMETRIES) - 1:
+        axes.set_title(path_label(name), color=colour)
+        if place == len(COLOURS) - 1:
             axes.set_xlabel("fraction of the path")
         else:
             axes.set_xticklabels([])
     dots = Line2D([], [], color=INK, **_DOTS)
-    lines = [Line2D([], [], color=colour, linewidth=1.1) for _, colour in GEOMETRIES.values()]
+    lines = [Line2D([], [], color=colour, linewidth=1.1) for colour in COLOURS.values()]
     figure.legend(
         [*lines, dots],
-        [*(f"{label} geodesic" for label, _ in GEOMETRIES.values()), "exact"],
+        [*(f"{path_label(name)} geodesic" for name in COLOURS), "exact"],
         loc="outside upper center",
         ncols=3,
         borderpad=0,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
+from latent_transport.evidence.keys import FAR, OURS, RANDOM
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import (
     INK,
@@ -24,6 +27,7 @@ from latent_transport.evidence.plotting.style import (
     styled,
     volume_colormap,
 )
+from latent_transport.evidence.vocabulary import distance_label
 from latent_transport.storage import DataError
 
 VOLUME_LABEL = "metric volume (grey levels$^2$ per unit area)"
@@ -33,21 +37,27 @@ _LARGEST_PANEL = 2.2  # inches
 _OUTLIERS = 0.005  # share of the codes at either end of an axis that may be cut off
 _MARGIN = 0.03  # of the larger range, on each side
 
-CODES_STYLE = {"color": SHADE, "marker": "o", "markersize": 0.7, "alpha": 0.4, "linestyle": "none"}
+CODES_STYLE: dict[str, Any] = {
+    "color": SHADE,
+    "marker": "o",
+    "markersize": 0.7,
+    "alpha": 0.4,
+    "linestyle": "none",
+}
 # White casings keep curves apart from the dots beneath, and from each other where they cross.
-GEODESIC_STYLE = {
+GEODESIC_STYLE: dict[str, Any] = {
     "color": VERMILION,
     "linewidth": 1.1,
     "solid_capstyle": "round",
     "path_effects": [withStroke(linewidth=1.6, foreground="white")],
 }
-LINE_STYLE = {
+LINE_STYLE: dict[str, Any] = {
     "color": INK,
     "linewidth": 0.6,
     "linestyle": (0, (3, 2)),
     "path_effects": [withStroke(linewidth=1.0, foreground="white")],
 }
-ENDS_STYLE = {
+ENDS_STYLE: dict[str, Any] = {
     "color": INK,
     "marker": "o",
     "markersize": 2.2,
@@ -134,7 +144,7 @@ def draw_curve_pairs(geodesics: pd.DataFrame, count: int, *, seed: int) -> np.nd
     expect_columns("the table of geodesics", geodesics, ("pair", "kind"))
     far, random = (
         np.sort(geodesics.loc[geodesics["kind"] == kind, "pair"].to_numpy())
-        for kind in ("far", "random")
+        for kind in (FAR, RANDOM)
     )
     if count > len(far) + len(random):
         raise DataError(
@@ -178,8 +188,10 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
     rows = math.ceil(len(spaces) / _COLUMNS)
     columns = math.ceil(len(spaces) / rows)
     panel = min(TEXT_WIDTH / columns, _LARGEST_PANEL)
-    figure = Figure(figsize=(TEXT_WIDTH, rows * (panel + 0.12) + 0.8), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.04, hspace=0.02)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, rows * (panel + 0.12) + 0.8),
+        layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.04, hspace=0.02),
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(spaces) :]:
         axes.remove()
@@ -202,7 +214,7 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
     figure.legend(
         handles=[
             Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes"),
-            Line2D([], [], **GEODESIC_STYLE, label="$W_1$ geodesic"),
+            Line2D([], [], **GEODESIC_STYLE, label=distance_label(OURS)),
             Line2D([], [], **LINE_STYLE, label="straight line"),
             Line2D([], [], **ENDS_STYLE, label="endpoints"),
         ],
@@ -255,7 +267,7 @@ def draw_volume(
     axes.pcolormesh(
         x,
         y,
-        np.maximum(volume, norm.vmin),
+        np.maximum(volume, cast(float, norm.vmin)),
         norm=norm,
         cmap=volume_colormap(),
         shading="gouraud",
@@ -290,7 +302,8 @@ def draw_volume_bar(
     location: str = "bottom",
 ) -> None:
     """Draw the colour bar of the metric's volume beside panels, `shrink` times as long as they."""
-    powers = np.floor(np.log10(norm.vmax)) - np.ceil(np.log10(norm.vmin)) + 1
+    low, high = np.log10(cast(float, norm.vmin)), np.log10(cast(float, norm.vmax))
+    powers = np.floor(high) - np.ceil(low) + 1
     bar = figure.colorbar(
         ScalarMappable(norm, volume_colormap()),
         ax=axes,

@@ -1,10 +1,10 @@
 """One look for every figure: sizes, type, colours, and how a figure becomes a file."""
 
 import logging
-import re
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 import numpy as np
@@ -24,7 +24,7 @@ BLUE = "#0072B2"
 INK = "#1A1A1A"
 SHADE = "#6E6E6E"
 
-_PARAMETERS = {
+_PARAMETERS: dict[str, Any] = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 8,
@@ -52,13 +52,10 @@ _PARAMETERS = {
     "svg.hashsalt": "latent-transport",
 }
 
-# Subsetting a font, fontTools reports each of its tables at level INFO.
-logging.getLogger("fontTools").setLevel(logging.WARNING)
-
 styled = matplotlib.style.context(["default", _PARAMETERS])
 """Decorator: draw with the project's settings, whatever the user's own are."""
 
-_FORMATS = {
+_FORMATS: dict[str, dict[str, Any]] = {
     ".pdf": {"format": "pdf", "dpi": 300, "metadata": {"CreationDate": None}},
     ".png": {"format": "png", "dpi": 200},
     ".svg": {"format": "svg", "dpi": 300, "metadata": {"Date": None}},
@@ -69,11 +66,6 @@ def volume_colormap() -> ListedColormap:
     """Return the light end of a perceptually uniform map, on which dark curves stand out."""
     mako = sns.color_palette("mako_r", as_cmap=True)
     return ListedColormap(mako(np.linspace(0.0, 0.3, 256)), name="volume")
-
-
-def model_title(model: str) -> str:
-    """Return what figures call a model: ``digit3`` is "digit 3", ``all`` is "all digits"."""
-    return "all digits" if model == "all" else re.sub(r"^digit(\d+)$", r"digit \1", model)
 
 
 def freeze_layout(figure: Figure) -> Figure:
@@ -103,6 +95,8 @@ def save_figure(figure: Figure, *paths: str | Path) -> None:
         If there is no path, or one has another suffix; then no file is written.
     """
     _check_suffixes(paths)
+    # Subsetting a font, fontTools reports each of its tables at level INFO.
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     for path in map(Path, paths):
         options = _FORMATS[path.suffix.lower()]
         content = BytesIO()

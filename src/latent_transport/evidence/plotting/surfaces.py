@@ -1,16 +1,19 @@
 """Figure 1: a geodesic on the decoder's surface, and the chord between its ends."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from scipy.ndimage import median_filter
 
+from latent_transport.evidence.keys import LINE, OURS
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
 from latent_transport.evidence.plotting.spaces import (
     ENDS_STYLE,
@@ -29,6 +32,7 @@ from latent_transport.evidence.plotting.style import (
     styled,
 )
 from latent_transport.evidence.plotting.views import choose_view, find_visible
+from latent_transport.evidence.vocabulary import distance_label, path_label
 from latent_transport.storage import DataError
 
 _LIGHT = np.array([-0.4, 0.6, 0.7]) / np.linalg.norm([-0.4, 0.6, 0.7])  # right, up, to the viewer
@@ -37,7 +41,7 @@ _LINE_COLOUR = "#93A0AB"
 _COORDINATE_LINES = 13
 _CHORD_POINTS = 257
 _SMOOTHING = 25  # points of a curve
-_CHORD_STYLE = {"color": BLUE, "linewidth": 1.3, "linestyle": (0, (4, 1.5))}
+_CHORD_STYLE: dict[str, Any] = {"color": BLUE, "linewidth": 1.3, "linestyle": (0, (4, 1.5))}
 
 
 @styled
@@ -82,17 +86,22 @@ def plot_geodesic_and_chord(field: Mapping[str, np.ndarray], codes: np.ndarray) 
     curves = field["geodesic"][None]  # (1, T, 2)
     space = LatentSpace("", field["x"], field["y"], field["volume"], codes, curves)
 
-    figure = Figure(figsize=(TEXT_WIDTH, 2.75), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.04, wspace=0.02)
-    left, right = (part.subplots() for part in figure.subfigures(1, 2, width_ratios=(1.35, 1)))
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 2.75),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.04, wspace=0.02),
+    )
+    left, right = (
+        part.subplots()
+        for part in figure.subfigures(1, 2, squeeze=False, width_ratios=(1.35, 1))[0]
+    )
     _draw_surface_panel(left, field)
     _draw_latent_panel(right, space, field["line"])
     draw_volume_bar(right.figure, [right], volume_norm([space.volume]), shrink=0.9, aspect=30)
     figure.legend(
         handles=[
-            Line2D([], [], **GEODESIC_STYLE, label=r"$W_1$ geodesic $\gamma$"),
+            Line2D([], [], **GEODESIC_STYLE, label=rf"{distance_label(OURS)} $\gamma$"),
             Line2D([], [], **_CHORD_STYLE, label=r"Euclidean shortest path $\ell$"),
-            Line2D([], [], **LINE_STYLE, label="straight latent line"),
+            Line2D([], [], **LINE_STYLE, label=path_label(LINE)),
             Line2D([], [], **ENDS_STYLE, label="endpoints"),
         ],
         loc="outside upper center",
@@ -111,7 +120,7 @@ def _draw_surface_panel(axes: Axes, field: Mapping[str, np.ndarray]) -> None:
         for name in ("surface", "surface_geodesic", "surface_line", "surface_chord")
     )
     view = choose_view(surface, geodesic, ends)
-    chord = np.linspace(*ends, _CHORD_POINTS)  # (C, 3)
+    chord = np.linspace(ends[0], ends[1], _CHORD_POINTS)  # (C, 3)
     _draw_surface(axes, surface @ view.T)
     for curve, style, order in (
         (line, LINE_STYLE, 3),
@@ -203,8 +212,8 @@ def _widest_gap(curve: np.ndarray, straight: np.ndarray) -> tuple[np.ndarray, np
 def _write(axes: Axes, text: str, place: np.ndarray, away: np.ndarray, colour: str) -> None:
     axes.annotate(
         text,
-        place,
-        xytext=8 * away,
+        tuple(place),
+        xytext=tuple(8 * away),
         textcoords="offset points",
         ha="center",
         va="center",

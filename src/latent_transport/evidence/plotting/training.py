@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite
@@ -49,8 +50,10 @@ def plot_histories(histories: Mapping[str, pd.DataFrame]) -> Figure:
     rows = math.ceil(len(histories) / _COLUMNS)
     columns = math.ceil(len(histories) / rows)
     height = rows * _PANEL_HEIGHT + 0.9
-    figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03)
+    figure = Figure(
+        figsize=(TEXT_WIDTH, height),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(histories) :]:
         axes.remove()

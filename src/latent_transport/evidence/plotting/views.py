@@ -98,7 +98,7 @@ def choose_view(surface: np.ndarray, curve: np.ndarray, chord: np.ndarray) -> np
     """
     samples = _sample(surface, _JUDGED_CELLS)
     covariance = np.cov(surface.reshape(-1, 3), rowvar=False)
-    both = np.concatenate([curve, np.linspace(*chord, len(curve))])  # (2 T, 3)
+    both = np.concatenate([curve, np.linspace(chord[0], chord[1], len(curve))])  # (2 T, 3)
 
     def judge(view: np.ndarray) -> float:
         start, end = chord @ view[:2].T

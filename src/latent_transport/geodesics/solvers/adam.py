@@ -1,5 +1,6 @@
 """Adam, the optimiser of the published way, on our splines."""
 
+import math
 import time
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.objective import energy_objective
 from latent_transport.geometries.base import Geometry
+
+WINDOW = 10  # steps over which progress is judged
 
 
 class Adam:
@@ -26,8 +29,6 @@ class Adam:
     tolerance : float
         A curve has converged when ten steps lower its best energy by less than this fraction.
     """
-
-    window = 10
 
     def __init__(
         self,
@@ -49,16 +50,17 @@ class Adam:
         everything = torch.arange(len(spline.start), device=t.device)
         controls = spline.controls.clone().requires_grad_()  # (B, P, d)
         optimizer = torch.optim.Adam([controls], lr=self.learning_rate)
-        best, best_controls = None, controls.detach().clone()
+        best_controls = controls.detach().clone()  # (B, P, d)
+        best = torch.full_like(best_controls[:, 0, 0], math.inf)  # (B,)
         history = []
         for iteration in range(self.max_iterations + 1):
             energy, controls.grad = evaluate(everything, controls)  # (B,), (B, P, d)
-            better = torch.ones_like(energy, dtype=torch.bool) if best is None else energy < best
-            best = energy if best is None else torch.minimum(best, energy)
+            better = energy < best  # (B,)
+            best = torch.minimum(best, energy)
             best_controls[better] = controls.detach()[better]
             history.append(best)
-            if iteration >= self.window:
-                converged = history[-1 - self.window] - best <= self.tolerance * best  # (B,)
+            if iteration >= WINDOW:
+                converged = history[-1 - WINDOW] - best <= self.tolerance * best  # (B,)
                 if converged.all():
                     break
             else:

@@ -6,28 +6,30 @@ import torch
 from torch import Tensor
 
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.decoded import Decoded
 
 
 def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
     """Gauss-Newton's half Hessian (b, P d, P d) of the energy of polygons z (b, N, d)."""
     with torch.no_grad():
-        family, p, jacobian = geometry.decode_with_jacobian(z)  # (b, N, C, D), (d, b, N, C, D)
-    first = p[:, :-1].detach().requires_grad_()  # (b, N - 1, C, D)
-    second = p[:, 1:].detach().requires_grad_()  # (b, N - 1, C, D)
+        p, jacobian = geometry.decode_with_jacobian(z)  # of (b, N) and (d, b, N)
+    first, second = _make_leaves(p[:, :-1]), _make_leaves(p[:, 1:])  # of (b, N - 1) each
     with torch.enable_grad():
-        residuals = geometry.residuals(family, first, second)  # (b, N - 1, M, D)
+        residuals = geometry.residuals(first, second)  # (b, N - 1, M, D)
         residuals = residuals * math.sqrt(z.shape[1] - 1)
     left, right = basis[:-1], basis[1:]  # (N - 1, P) each
-    normal = 0.0
+    size = left.shape[1] * z.shape[-1]
+    normal = z.new_zeros(len(z), size, size)
     for m in range(residuals.shape[2]):
-        # Residuals of different variables share no coordinate: one sum gives all partials.
+        # Residuals of different variables share no number: one sum gives all partials.
         partials = torch.autograd.grad(
-            residuals[:, :, m].sum(), (first, second), retain_graph=True
-        )  # (b, N - 1, C, D) each
+            residuals[:, :, m].sum(), (*first.tensors, *second.tensors), retain_graph=True
+        )  # (b, N - 1, C or 1, D) each
+        count = len(first.tensors)
         with torch.no_grad():
             slopes = [
-                _contract(partials[0], jacobian[:, :, :-1]),
-                _contract(partials[1], jacobian[:, :, 1:]),
+                _contract(partials[:count], jacobian[:, :, :-1]),
+                _contract(partials[count:], jacobian[:, :, 1:]),
             ]  # (b, N - 1, d, D) each
             mixed = _assemble(left, right, slopes[0] @ slopes[1].mT)  # (b, P d, P d)
             normal = normal + mixed + mixed.mT
@@ -36,15 +38,24 @@ def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
     return normal
 
 
-def _contract(partials: Tensor, jacobian: Tensor) -> Tensor:
-    """Chain rule: partials (b, n, C, D) and a Jacobian (d, b, n, C, D) give (b, n, d, D).
+def _make_leaves(p: Decoded) -> Decoded:
+    return p.apply(lambda x: x.detach().requires_grad_())
+
+
+def _contract(partials: tuple[Tensor, ...], jacobian: Decoded) -> Tensor:
+    """Chain rule: partials (b, n, C or 1, D) in tensors and their Jacobian give (b, n, d, D).
 
     A sum of products over the few coordinates, without the permuted copies of a general einsum;
     the result is a view that batched matrix products read in place.
     """
-    total = jacobian[..., 0, :] * partials[..., 0, :]  # (d, b, n, D)
-    for c in range(1, partials.shape[-2]):
-        total.addcmul_(jacobian[..., c, :], partials[..., c, :])
+    (slope, partial), *others = (
+        (slopes[..., c, :], by_tensor[..., c, :])  # (d, b, n, D), (b, n, D)
+        for slopes, by_tensor in zip(jacobian.tensors, partials, strict=True)
+        for c in range(slopes.shape[-2])
+    )
+    total = slope * partial  # (d, b, n, D)
+    for slope, partial in others:
+        total.addcmul_(slope, partial)
     return total.movedim(0, 2)
 
 

@@ -22,9 +22,9 @@ class Lengths {
   title(name) {
     const cell = document.createElement("th");
     cell.scope = "col";
-    cell.textContent = PATHS[name].label;
+    cell.textContent = this.paths.words[name].label;
     const unit = document.createElement("small");
-    unit.textContent = PATHS[name].unit;
+    unit.textContent = this.paths.words[name].unit;
     cell.append(unit);
     return cell;
   }
@@ -40,15 +40,16 @@ class Lengths {
       title.scope = "row";
       title.className = "name";
       title.style.setProperty("--colour", `var(--${name})`);
-      title.textContent = PATHS[name].label + (this.paths.hasConverged(name, pair) ? "" : " *");
+      const { label } = this.paths.words[name];
+      title.textContent = label + (this.paths.hasConverged(name, pair) ? "" : " *");
       row.append(title);
       for (const geometry of this.paths.geometries) {
         const length = this.paths.length(name, geometry, pair);
-        const line = this.paths.length(LINE, geometry, pair);
+        const line = this.paths.length(this.paths.line, geometry, pair);
         const cell = row.insertCell();
         cell.textContent = formatLength(length);
         cell.classList.toggle("own", name === geometry);
-        if (name === LINE) continue;
+        if (name === this.paths.line) continue;
         const change = document.createElement("small");
         change.textContent = formatChange(length / line);
         cell.append(change);

@@ -83,7 +83,7 @@ function start() {
     state.fraction = fraction;
     byId("travel").value = fraction;
     const share = `${Math.round(100 * fraction)} % of the way`;
-    look(paths.at(name, ...state.ends, fraction), `${PATHS[name].label}, ${share}`);
+    look(paths.at(name, ...state.ends, fraction), `${paths.words[name].label}, ${share}`);
     drawPlane();
   }
 
@@ -128,7 +128,7 @@ function start() {
     });
     title.className = "name";
     title.style.setProperty("--colour", `var(--${name})`);
-    title.textContent = PATHS[name].label;
+    title.textContent = paths.words[name].label;
     label.append(box, title);
     byId("switches").append(label);
   }

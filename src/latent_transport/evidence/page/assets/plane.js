@@ -185,7 +185,7 @@ class Plane {
   drawCurve(pen, name, ends, scale, casing) {
     const size = this.canvas.width;
     pen.lineJoin = "round";
-    pen.setLineDash(name === LINE ? [5 * scale, 5 * scale] : []);
+    pen.setLineDash(name === this.paths.line ? [5 * scale, 5 * scale] : []);
     const curve = new Path2D();
     this.paths.curve(name, ...ends).forEach((point) => {
       const [across, down] = this.toShare(point);

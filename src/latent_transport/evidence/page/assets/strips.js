@@ -25,7 +25,7 @@ class Strips {
     row.dataset.path = name;
     const title = document.createElement("span");
     title.className = "name";
-    title.textContent = PATHS[name].label;
+    title.textContent = this.paths.words[name].label;
     title.style.setProperty("--colour", `var(--${name})`);
     const tiles = Array.from({ length: STEPS }, (_, step) => {
       const tile = document.createElement("canvas");

@@ -1,20 +1,10 @@
-// What the page calls the paths, and the units of their lengths.
-
-const PATHS = {
-  wasserstein1: { label: "Wasserstein-1", unit: "grey levels" },
-  wasserstein2: { label: "Wasserstein-2", unit: "grey levels" },
-  "fisher-rao": { label: "Fisher–Rao", unit: "no unit" },
-  euclidean: { label: "Euclidean", unit: "grey levels" },
-  line: { label: "Straight line", unit: "" },
-};
-
-const LINE = "line";
-
 // Geodesics between pairs of anchors, and the straight lines between them.
 class Paths {
   constructor(data) {
     this.geometries = data.geometries;
-    this.names = [...data.geometries, LINE];
+    this.line = data.line;
+    this.words = data.words; // labels of the paths, and the units of their lengths
+    this.names = [...data.geometries, data.line];
     this.pairs = data.pairs;
     this.points = unpackPoints(data.points);
     this.count = data.points.shape[2];
@@ -34,7 +24,7 @@ class Paths {
 
   // Points of a path from the first to the second anchor, at equal steps of its length.
   curve(name, first, second) {
-    if (name === LINE) return [this.anchor(first), this.anchor(second)];
+    if (name === this.line) return [this.anchor(first), this.anchor(second)];
     const row = this.geometries.indexOf(name) * this.pairs.length + this.find(first, second);
     const curve = Array.from({ length: this.count }, (_, i) => {
       const at = 2 * (row * this.count + i);
@@ -61,7 +51,7 @@ class Paths {
 
   hasConverged(name, pair) {
     return (
-      name === LINE ||
+      name === this.line ||
       this.converged[this.geometries.indexOf(name) * this.pairs.length + pair] === 1
     );
   }
@@ -70,7 +60,7 @@ class Paths {
   mostCurved() {
     const [name] = this.geometries;
     const share = this.pairs.map(
-      (_, pair) => this.length(name, name, pair) / this.length(LINE, name, pair),
+      (_, pair) => this.length(name, name, pair) / this.length(this.line, name, pair),
     );
     return share.indexOf(Math.min(...share));
   }

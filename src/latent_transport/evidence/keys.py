@@ -1,0 +1,21 @@
+"""Keys of paths, models and pairs, as they stand in tables and arrays.
+
+What computes imports them from here, not from the vocabulary: another word in a figure is no reason
+to compute anything again.
+"""
+
+OURS, RIVAL = "wasserstein1", "fisher-rao"
+"""Geometry of the paper, and the one that it is set against."""
+
+LINE, INTERPOLATION = "line", "interpolation"
+"""Paths that are no geodesics: straight in the latent space, and in the space of pixels."""
+
+LATENT, DIRECT = "latent", "direct"
+"""Distances without a path: Euclidean between the codes, and of W1 between the ends."""
+
+ALL, PLANES = "all", "all planes"
+"""Model of all digits, and those of single digits taken together."""
+
+RANDOM, FAR = "random", "far"
+KINDS = (RANDOM, FAR)
+"""Kinds of pairs; their order seeds the choice of the pairs."""

@@ -1,0 +1,241 @@
+r"""The words of the paper's evidence: paths, distances, measures, models, pairs, and its parts.
+
+Each is typed once, here. Figures, tables, verdicts, the page, the config's schema, the rules, and
+through ``numbers.json`` the manuscript take it from here; nothing here imports torch. A label is
+written so that it is the same text for matplotlib and for Typst, as ``$W_1$`` is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from latent_transport.evidence.keys import (
+    ALL,
+    DIRECT,
+    FAR,
+    INTERPOLATION,
+    LATENT,
+    LINE,
+    OURS,
+    PLANES,
+    RANDOM,
+    RIVAL,
+)
+from latent_transport.models.catalogue import GEOMETRIES
+
+Sign = Literal[-1, 0, 1]
+HIGHER: Sign = 1
+LOWER: Sign = -1
+
+
+@dataclass(frozen=True)
+class Name:
+    """What something is called.
+
+    Attributes
+    ----------
+    label : str
+        In figures.
+    manuscript : str, optional
+        In the manuscript, where it differs: Typst markup.
+    """
+
+    label: str
+    manuscript: str | None = field(default=None, kw_only=True)
+
+    @property
+    def typst(self) -> str:
+        """What the manuscript calls it."""
+        return self.label if self.manuscript is None else self.manuscript
+
+
+@dataclass(frozen=True)
+class Path(Name):
+    """What a path between two images is called.
+
+    Attributes
+    ----------
+    short : str, optional
+        Beside a row of small images, where it differs from the label.
+    page : str, optional
+        On the interactive page, which knows no mathematics, where it differs.
+    unit : str
+        Of lengths in its geometry.
+    """
+
+    short: str | None = field(default=None, kw_only=True)
+    page: str | None = field(default=None, kw_only=True)
+    unit: str = field(default="", kw_only=True)
+
+
+@dataclass(frozen=True)
+class Measure(Name):
+    """What a measure is called, and how it is read.
+
+    Attributes
+    ----------
+    sign : {-1, 0, 1}
+        Whether higher (1) or lower (-1) values are better, or neither.
+    digits : int
+        Decimals in the manuscript.
+    unit : str
+        Empty for pure numbers.
+    """
+
+    sign: Sign
+    digits: int = 3
+    unit: str = ""
+
+    @property
+    def title(self) -> str:
+        """Label and unit, over a panel."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the evidence.
+
+    Attributes
+    ----------
+    of_all_digits : bool
+        Whether it is of the latent space of all digits alone.
+    drawn, judged : bool
+        Whether there is a figure of it, and whether claims are judged by it.
+    of_paths : bool
+        Whether it takes the paths of the geometries that the config lists.
+    compares : tuple of str
+        Geometries that have to be in that list.
+    solves : tuple of str
+        Geometries whose geodesics it computes whatever the config lists.
+    """
+
+    of_all_digits: bool = False
+    drawn: bool = False
+    judged: bool = False
+    of_paths: bool = False
+    compares: tuple[str, ...] = ()
+    solves: tuple[str, ...] = ()
+
+
+# --- Paths and distances ---
+
+PATHS: dict[str, Path] = {
+    LINE: Path("straight latent line", short="latent line", page="Straight line"),
+    "wasserstein1": Path("$W_1$", page="Wasserstein-1", unit="grey levels"),
+    "wasserstein2": Path("$W_2$", page="Wasserstein-2", unit="grey levels"),
+    "fisher-rao": Path("Fisher\N{EN DASH}Rao", unit="no unit"),
+    "euclidean": Path("Euclidean", unit="grey levels"),
+    "uncertain": Path("$W_1$, uncertain", manuscript="$W_1$, uncertain decoder"),
+    "ensemble": Path("$W_1$, ensemble"),
+    "density": Path("$W_1$, density"),
+    "uncertain-density": Path("$W_1$, uncertain, density"),
+    "latent-density": Path("latent, density", manuscript="latent Euclidean, density"),
+    INTERPOLATION: Path("linear interpolation", short="linear", manuscript="interpolated images"),
+}
+"""Paths between two images, from top to bottom: the line, geodesics by geometry, pixels."""
+
+DISTANCES: dict[str, Name] = {
+    OURS: Name("$W_1$ geodesic"),
+    LATENT: Name("latent Euclidean"),
+    LINE: Name("$W_1$ of the straight line"),
+    DIRECT: Name("$W_1$, no path"),
+}
+"""Distances between two images by which neighbours are found."""
+
+PLAIN = tuple(name for name, recipe in GEOMETRIES.items() if recipe.plain)
+"""Geometries of the trained decoder itself."""
+
+OF_PLANES = tuple(name for name, recipe in GEOMETRIES.items() if recipe.decoder != "ensemble")
+"""Geometries of a single digit's plane: an ensemble is trained for all digits alone."""
+
+FURTHER = tuple(name for name in GEOMETRIES if name != OURS)
+"""Geometries beside ours."""
+
+# --- Measures ---
+
+CONTAINMENT = {
+    "share_inside": Measure("share of the curve inside", HIGHER),
+    "worst_excursion": Measure("worst excursion", LOWER),
+}
+PLAUSIBILITY = {
+    "confidence": Measure("confidence", HIGHER, manuscript="conf."),
+    "least_confidence": Measure("least confidence", HIGHER, manuscript="least conf."),
+    "entropy": Measure("entropy", LOWER, unit="nats"),
+    "label_switches": Measure("label switches", LOWER, 2, manuscript="switches"),
+    "nearest_distance": Measure("distance to the data", LOWER, 2, manuscript="nearest"),
+    "log_likelihood": Measure(
+        "log-likelihood", HIGHER, 2, unit="bits/dim", manuscript="$log p(x)$"
+    ),
+    "grey_share": Measure("grey share of the ink", LOWER, manuscript="grey share"),
+    "pixel_entropy": Measure("pixel entropy", LOWER, 2, unit="nats", manuscript="pixel entr."),
+}
+STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
+NEIGHBOURS = {
+    "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
+    "purity": Measure("purity of k-medoids", HIGHER, manuscript="purity of $k$-medoids"),
+}
+"""Measures of each part of the evidence, in their order."""
+
+MEASURES = CONTAINMENT | PLAUSIBILITY | STABILITY | NEIGHBOURS
+
+# --- Models and pairs ---
+
+MODELS = {
+    **{f"digit{digit}": Name(f"digit {digit}") for digit in range(10)},
+    PLANES: Name("planes of single digits", manuscript="latent planes"),
+    ALL: Name("all digits"),
+}
+
+KINDS_OF_PAIRS = {RANDOM: Name("random pairs"), FAR: Name("far pairs")}
+
+# --- Parts of the evidence ---
+
+PARTS = {
+    "containment": Part(drawn=True, judged=True, of_paths=True),
+    "plausibility": Part(of_all_digits=True, drawn=True, judged=True, of_paths=True),
+    "separation": Part(judged=True, compares=(OURS, RIVAL)),
+    "ramp": Part(drawn=True),
+    "stability": Part(drawn=True, judged=True, solves=PLAIN),
+    "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
+    "starts": Part(),
+}
+
+
+def path_label(path: str) -> str:
+    """Return what figures call a path, or a distance that has none; else its key."""
+    return _find_label(path, DISTANCES | PATHS)
+
+
+def distance_label(distance: str) -> str:
+    """Return what figures call a distance, or the path that it is of; else its key."""
+    return _find_label(distance, PATHS | DISTANCES)
+
+
+def model_label(model: str) -> str:
+    """Return what figures call a model: ``digit3`` is "digit 3", ``all`` is "all digits"."""
+    return _find_label(model, MODELS)
+
+
+def collect_words() -> dict[str, dict[str, Any]]:
+    """Return the words that the manuscript needs, by key, as JSON can hold them.
+
+    Returns
+    -------
+    dict
+        ``paths`` and ``models``: key -> label, Typst markup. ``measures``: key -> ``label``,
+        ``sign`` (1 where higher is better, -1 where lower is, 0 where neither) and ``digits``, the
+        decimals to show.
+    """
+    return {
+        "paths": {key: path.typst for key, path in {**PATHS, LATENT: DISTANCES[LATENT]}.items()},
+        "measures": {
+            key: {"label": measure.typst, "sign": measure.sign, "digits": measure.digits}
+            for key, measure in MEASURES.items()
+        },
+        "models": {key: model.typst for key, model in MODELS.items()},
+    }
+
+
+def _find_label(key: str, names: Mapping[str, Name]) -> str:
+    return names[key].label if key in names else key

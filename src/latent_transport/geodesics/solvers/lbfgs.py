@@ -1,0 +1,72 @@
+"""Limited-memory BFGS on the control points of many curves."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
+from latent_transport.geodesics.solvers.descent import Descent
+from latent_transport.geodesics.solvers.directions import Directions
+from latent_transport.geodesics.solvers.secants import Secants
+from latent_transport.geodesics.solvers.stopping import Stopping
+from latent_transport.geometries.base import Geometry
+
+
+@dataclass(frozen=True, kw_only=True)
+class LBFGS:
+    """Limited-memory BFGS over the control points, each curve with a memory of its own.
+
+    The two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4) runs on all curves at once. Step
+    lengths, acceptance (Armijo) and stopping are each curve's own; a curve that has converged
+    leaves the batch.
+
+    Parameters
+    ----------
+    max_iterations : int
+        Largest number of evaluations of a curve's energy and gradient.
+    tolerance : float
+        A curve has converged when two steps in a row promise to lower its energy by less than this
+        fraction, and do not lower it by more.
+    memory : int
+        Bytes that the largest temporaries may take; decides how many curves are solved at once.
+    progress : str, optional
+        Label of a progress bar, which counts the curves that are done; without, there is none.
+    """
+
+    max_iterations: int = 200
+    tolerance: float = 1e-4
+    memory: int = GIBIBYTE // 2
+    progress: str | None = None
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[CubicSpline, Report]:
+        """Minimise the energy of the polygons with corners ``spline(t)``.
+
+        Parameters
+        ----------
+        geometry : Geometry
+            Measures the segments.
+        spline : CubicSpline
+            Curves to start from; left as they are.
+        t : Tensor, shape (N,)
+            Parameters of the corners, rising from 0 to 1.
+
+        Returns
+        -------
+        tuple of CubicSpline and Report
+        """
+        descent = Descent(
+            max_iterations=self.max_iterations,
+            stopping=Stopping(tolerance=self.tolerance),
+            budget=MemoryBudget(self.memory),
+            make_directions=_make_directions,
+            progress=self.progress,
+        )
+        return descent.minimize(geometry, spline, t)
+
+
+def _make_directions(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Directions:
+    return Directions(Secants(spline.controls.flatten(1)))

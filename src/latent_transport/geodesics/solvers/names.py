@@ -1,0 +1,3 @@
+"""Solvers by name, for the config and its schema; without torch."""
+
+SOLVERS: tuple[str, ...] = ("gauss-newton", "stochman")

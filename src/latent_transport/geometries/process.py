@@ -1,0 +1,72 @@
+"""What torch keeps once for the whole process, and threads must take turns at.
+
+Torch has one default for whether new distributions check their parameters, which each decoding
+switches off for its time; and one level of forward-mode differentiation: its number, the count of
+nested :func:`torch.func.jvp`, and the tangents that leaving the level deletes. Vmap and reverse
+mode are each thread's own.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from torch.distributions import Distribution
+
+
+@dataclass
+class _Validation:
+    """How many sections run without validation, and what its default is outside them."""
+
+    sections: int = 0
+    default: bool = True
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+_validation = _Validation()
+_forward_mode = threading.RLock()
+
+
+@contextmanager
+def without_validation() -> Iterator[None]:
+    """Switch off the checks of new distributions: they branch on values, which vmap cannot.
+
+    The first section in, of any thread, switches them off; the last one out puts the default back.
+    """
+    with _validation.lock:
+        if _validation.sections == 0:
+            _validation.default = Distribution._validate_args
+            Distribution.set_default_validate_args(False)
+        _validation.sections += 1
+    try:
+        yield
+    finally:
+        with _validation.lock:
+            _validation.sections -= 1
+            if _validation.sections == 0:
+                Distribution.set_default_validate_args(_validation.default)
+
+
+def validate(distribution: Distribution) -> None:
+    """Check a distribution's parameters as torch does, if it does by default.
+
+    Another thread may have had the checks switched off when the distribution was made.
+
+    Raises
+    ------
+    ValueError
+        If a parameter lies outside its constraint.
+    """
+    with _validation.lock:
+        inside = _validation.sections > 0
+        default = _validation.default if inside else Distribution._validate_args
+    if default and "_validate_args" not in vars(distribution):  # that is: where its maker left it
+        shapes = distribution.batch_shape, distribution.event_shape
+        Distribution.__init__(distribution, *shapes, validate_args=True)
+
+
+@contextmanager
+def forward_mode() -> Iterator[None]:
+    """Differentiate in forward mode: one thread at a time, which may nest such sections."""
+    with _forward_mode:
+        yield

@@ -1,0 +1,56 @@
+"""The code on which the results of a script depend."""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+import grimp
+
+ROOT = Path(__file__).parents[1]
+
+# What they do decides on no file that a script writes, only on what is told beside it: the log, the
+# message of an error, the sidecar. An edit of it reruns nothing, least of all trainings; sidecars
+# that are there keep the text with which they were written. A module of which results are made
+# does not belong here. So the threads and the device, which change the last digits, are set in
+# workflow.scripts.compute, the bytes are written by latent_transport.storage, and what tables tell
+# of sidecars and versions is read in workflow.provenance: all three count.
+TELLING = frozenset({"workflow.recording", "workflow.scripts.command"})
+
+
+def code_of(script: str) -> list[str]:
+    """Return the files that a script runs: itself, and all that it imports of ours.
+
+    As inputs of its rule they make an edit rerun what depends on the edited file, and nothing
+    else. Imports count whether direct or not, but for those by way of a module that only tells.
+
+    Parameters
+    ----------
+    script : str
+        Name of a module in ``workflow/scripts``.
+
+    Returns
+    -------
+    list of str
+        Sorted paths, relative to the root of the repository.
+    """
+    module = f"workflow.scripts.{script}"
+    return sorted(map(_path_of, {module, *_import_graph().find_upstream_modules(module)}))
+
+
+@cache
+def _import_graph() -> grimp.ImportGraph:
+    """Who imports whom among the library and the scripts, without the modules that only tell."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+    try:
+        graph = grimp.build_graph("latent_transport", "workflow", cache_dir=None)
+    finally:
+        del sys.path[:2]
+    for module in TELLING:
+        graph.remove_module(module)
+    return graph
+
+
+def _path_of(module: str) -> str:
+    path = Path("src" if module.startswith("latent_transport") else ".", *module.split("."))
+    package = path / "__init__.py"
+    return str(package if (ROOT / package).exists() else path.with_suffix(".py"))

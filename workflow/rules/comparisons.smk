@@ -1,0 +1,35 @@
+# Rules compare_PART, of what is measured along paths: those with which the others are compared.
+REFERENCES = {
+    "containment": ["line", "wasserstein1"],
+    "plausibility": ["line", "interpolation", "wasserstein1"],
+    "separation": ["wasserstein1"],
+}
+
+for part, references in REFERENCES.items():
+    if part not in EVIDENCE_PARTS:
+        continue
+
+    rule:
+        name:
+            f"compare_{part}"
+        input:
+            tables=expand(
+                "<results>/evidence/{part}/{model}.csv",
+                part=part,
+                model="all" if part == "plausibility" else MODELS,
+            ),
+            code=code_of("compare_paths"),
+        output:
+            summary(part),
+        log:
+            f"<logs>/compare_{part}.log",
+        benchmark:
+            f"<benchmarks>/compare_{part}.tsv"
+        conda:
+            ENVIRONMENT
+        params:
+            references=references,
+            seed=config["seed"],
+        shell:
+            "python -m workflow.scripts.compare_paths --tables {input.tables:q} "
+            "--references {params.references} --seed {params.seed} --output {output:q} 2> {log:q}"

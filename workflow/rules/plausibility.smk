@@ -1,0 +1,34 @@
+rule judge_paths:
+    input:
+        subset=subset_of,
+        model=rules.train_vae.output.model,
+        classifier=rules.train_classifier.output.classifier,
+        pairs=rules.choose_pairs.output,
+        curves=curves_of,
+        code=code_of("judge_paths"),
+    output:
+        "<results>/evidence/plausibility/{model}.csv",
+    log:
+        "<logs>/judge_paths/{model}.log",
+    benchmark:
+        "<benchmarks>/judge_paths/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(60),
+        gpu=GPU,
+    params:
+        paths=lambda wildcards: compared(kind_of(wildcards)),
+        images=config["evidence"]["images"],
+        samples=config["evidence"]["importance_samples"],
+        seed=config["seed"],
+        device=config["device"],
+    shell:
+        "python -m workflow.scripts.judge_paths --name {wildcards.model} "
+        "--subset {input.subset:q} --model {input.model:q} "
+        "--classifier {input.classifier:q} --pairs {input.pairs:q} "
+        "--paths {params.paths} --curves {input.curves:q} --images {params.images} "
+        "--samples {params.samples} --seed {params.seed} --output {output:q} "
+        "--threads {threads} --device {params.device:q} 2> {log:q}"
