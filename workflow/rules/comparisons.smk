@@ -1,8 +1,10 @@
+from latent_transport.evidence.keys import INTERPOLATION, LINE, OURS
+
 # Rules compare_PART, of what is measured along paths: those with which the others are compared.
 REFERENCES = {
-    "containment": ["line", "wasserstein1"],
-    "plausibility": ["line", "interpolation", "wasserstein1"],
-    "separation": ["wasserstein1"],
+    "containment": [LINE, OURS],
+    "plausibility": [LINE, INTERPOLATION, OURS],
+    "separation": [OURS],
 }
 
 for part, references in REFERENCES.items():

@@ -5,7 +5,7 @@ rule measure_separation:
         curves=lambda wildcards: expand(
             rules.gather_geodesics.output.curves,
             model=wildcards.model,
-            geometry=["wasserstein1", "fisher-rao"],
+            geometry=list(PARTS["separation"].compares),
         ),
         code=code_of("measure_separation"),
     output:

@@ -51,7 +51,7 @@ rule measure_distances:
         runtime=growing(60),
         gpu=GPU,
     params:
-        geometries=["wasserstein1", "wasserstein2", "fisher-rao", "euclidean"],
+        geometries=list(PARTS["stability"].solves),
         settings=json.dumps(SOLVER_SETTINGS),
         device=config["device"],
     shell:
