@@ -1,6 +1,7 @@
 """Likelihoods of discretised data: the mixture of discretised logistics on 256 grey levels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -61,7 +62,9 @@ class DiscretizedLogisticMixture(Distribution):
         self.logits, self.loc, self.scale = torch.broadcast_tensors(logits, loc, scale)
         super().__init__(self.loc.shape[:-1], validate_args=validate_args)
 
-    def expand(self, batch_shape, _instance=None) -> "DiscretizedLogisticMixture":
+    def expand(
+        self, batch_shape: Sequence[int], _instance: Any = None
+    ) -> "DiscretizedLogisticMixture":
         """Return the same distributions with their batch shape expanded."""
         shape = torch.Size(batch_shape) + self.loc.shape[-1:]
         return DiscretizedLogisticMixture(

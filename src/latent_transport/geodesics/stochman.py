@@ -20,7 +20,7 @@ except ImportError as error:
     ) from error
 
 
-class StochManManifold(Manifold):
+class StochManManifold(Manifold):  # type: ignore[misc]  # StochMan has no types
     """A geometry as a :class:`stochman.manifold.Manifold`.
 
     Parameters

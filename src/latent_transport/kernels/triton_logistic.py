@@ -5,6 +5,7 @@ reads and writes nothing but its 4 inputs, its value and its 4 partial derivativ
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import triton
@@ -24,7 +25,7 @@ PI = tl.constexpr(math.pi)
 LANES = 128
 
 
-def launch(inputs: list[Tensor], value: Tensor, partials: Tensor) -> None:
+def launch(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
     """Fill the value ``(...)`` and, unless they are empty, the partials ``(4, ...)``."""
     inputs = [x.contiguous() for x in inputs]
     n = value.numel()

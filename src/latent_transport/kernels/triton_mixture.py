@@ -6,6 +6,8 @@ the 255 registers of a lane; more work too, but are spilled to memory.
 """
 # ruff: noqa: RUF005 - Triton compiles the concatenation of tuples, not their unpacking.
 
+from collections.abc import Sequence
+
 import torch
 import triton
 import triton.language as tl
@@ -20,7 +22,7 @@ EDGES = tl.constexpr(constants.EDGES)
 LANES = 128
 
 
-def launch(inputs: list[Tensor], value: Tensor, partials: Tensor) -> None:
+def launch(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
     """Fill the value ``(...)`` and, unless they are empty, the partials ``(6, ..., K)``."""
     inputs = [x.contiguous() for x in inputs]
     n, components = value.numel(), inputs[0].shape[-1]

@@ -87,7 +87,9 @@ class Encoder(nn.Module):
         self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
         self.input_dropout = a.input_dropout
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Independent:
+    def forward(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> "Independent[Normal]":
         """Return q(z|x), a Normal with diagonal covariance on R^d.
 
         In training, the generator draws the pixels that are hidden.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -141,7 +141,7 @@ class Stopwatch:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._laps: list[tuple] = []
+        self._laps: list[tuple[Any, Any]] = []  # seconds, or events of a GPU
 
     def __enter__(self) -> "Stopwatch":
         self._begin = self._mark()
