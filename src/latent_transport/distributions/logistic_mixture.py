@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
+from typing_extensions import override
 
 from latent_transport.kernels.constants import LEVELS
 
@@ -62,6 +63,7 @@ class DiscretizedLogisticMixture(Distribution):
         self.logits, self.loc, self.scale = torch.broadcast_tensors(logits, loc, scale)
         super().__init__(self.loc.shape[:-1], validate_args=validate_args)
 
+    @override
     def expand(
         self, batch_shape: Sequence[int], _instance: Any = None
     ) -> "DiscretizedLogisticMixture":
@@ -76,6 +78,7 @@ class DiscretizedLogisticMixture(Distribution):
         """Number K of logistic components."""
         return self.loc.shape[-1]
 
+    @override
     def log_prob(self, value: Tensor) -> Tensor:
         r"""Log-probability of grey levels.
 
@@ -108,6 +111,7 @@ class DiscretizedLogisticMixture(Distribution):
             return log_mass.squeeze(-1)  # (...)
         return torch.logsumexp(F.log_softmax(self.logits, dim=-1) + log_mass, dim=-1)  # (...)
 
+    @override
     def cdf(self, value: Tensor) -> Tensor:
         """Return P(X <= value) for real values, a step function with steps at 0, ..., 255."""
         level = torch.floor(value.to(self.loc.dtype)).unsqueeze(-1)  # (..., 1)
@@ -134,6 +138,7 @@ class DiscretizedLogisticMixture(Distribution):
         )  # (..., 256)
 
     @property
+    @override
     def mean(self) -> Tensor:
         r"""Expected grey level, :math:`\sum_{k=0}^{254} P(X > k)`, shape (...)."""
         total = torch.zeros_like(self.loc[..., 0])  # (...)
@@ -144,6 +149,7 @@ class DiscretizedLogisticMixture(Distribution):
         return total
 
     @property
+    @override
     def variance(self) -> Tensor:
         r"""Variance of the grey level, from :math:`E[X^2] = \sum_k (2k + 1) P(X > k)`, (...)."""
         square = torch.zeros_like(self.loc[..., 0])  # (...)
@@ -153,6 +159,7 @@ class DiscretizedLogisticMixture(Distribution):
             square = square + (2 * edge + 1) * (weights * survival).sum(-1)  # (...)
         return (square - self.mean.square()).clamp(min=0)  # (...)
 
+    @override
     def sample(
         self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None
     ) -> Tensor:
@@ -183,6 +190,7 @@ class DiscretizedLogisticMixture(Distribution):
             logistic = loc + scale * torch.logit(uniform)  # (...)
             return logistic.round().clamp(0, LEVELS - 1)  # (...)
 
+    @override
     def entropy(self) -> Tensor:
         """Entropy in nats, (...); 256 wide."""
         return Categorical(probs=self.probs, validate_args=False).entropy()

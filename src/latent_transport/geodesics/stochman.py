@@ -4,6 +4,7 @@ import time
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.geodesics.curves import CubicSpline, Curve
 from latent_transport.geodesics.solvers.base import Report
@@ -116,6 +117,7 @@ class _Recorder(StochManManifold):
         super().__init__(geometry)
         self.energies: list[Tensor] = []
 
+    @override
     def curve_energy(self, curve: Tensor, reduction: str | None = "sum") -> Tensor:
         energy = super().curve_energy(curve, None)  # (B,)
         self.energies.append(energy.detach())

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.decoded import Decoded
@@ -11,6 +12,7 @@ from latent_transport.geometries.process import forward_mode
 class _Riemannian(Geometry):
     """A geometry whose residuals are differentiable where the distributions are equal."""
 
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         at = p.coordinates.contiguous()  # forward mode refuses expanded tensors
 
@@ -38,6 +40,7 @@ class Wasserstein2(_Riemannian):
         From every measure, if the decoder's distributions are of another family.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.wasserstein2_residuals(p.coordinates, q.coordinates)  # (..., 2, D)
 
@@ -52,6 +55,7 @@ class Euclidean(_Riemannian):
     logistics and of their mixtures is that of the distribution on 0..255, and exact.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         difference = p.family.mean(p.coordinates) - q.family.mean(q.coordinates)  # (..., D)
         return difference.unsqueeze(-2)  # (..., 1, D)
@@ -72,5 +76,6 @@ class FisherRao(_Riemannian):
         From every measure, if the decoder's distributions are mixtures.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.fisher_rao_residuals(p.coordinates, q.coordinates)  # (..., M, D)

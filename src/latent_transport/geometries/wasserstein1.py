@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.checks import check_finite, check_points
 from latent_transport.geometries.base import Decoder, Geometry
@@ -28,13 +29,16 @@ class Wasserstein1(Geometry):
         super().__init__(decoder)
         self.directions = directions
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.wasserstein1(p.coordinates, q.coordinates).unsqueeze(-2)  # (..., 1, D)
 
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         norm = p.family.wasserstein1_norm(p.coordinates, dp.coordinates)  # (..., D)
         return norm.unsqueeze(-2)  # (..., 1, D)
 
+    @override
     def volume(self, z: Tensor) -> Tensor:
         r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
 

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
+from typing_extensions import override
 
 from latent_transport.checks import check_floating
 
@@ -45,10 +46,12 @@ class _Kernel(torch.autograd.Function):
     """(value, partials); the partials are an output only so that they can be saved."""
 
     @staticmethod
+    @override
     def forward(evaluate: Evaluate, with_partials: bool, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         return evaluate(inputs, with_partials)
 
     @staticmethod
+    @override
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         value, partials = output
         ctx.events = partials.ndim - 1 - value.ndim
@@ -57,6 +60,7 @@ class _Kernel(torch.autograd.Function):
         ctx.save_for_forward(partials)
 
     @staticmethod
+    @override
     def backward(ctx: Any, grad: Tensor | None, _partials: None) -> tuple[Tensor | None, ...]:
         (partials,) = ctx.saved_tensors
         if grad is None:
@@ -69,6 +73,7 @@ class _Kernel(torch.autograd.Function):
         return None, None, *(grad * partial for partial in partials)
 
     @staticmethod
+    @override
     def jvp(
         ctx: Any, _evaluate: None, _with_partials: None, *tangents: Tensor | None
     ) -> tuple[Tensor, Tensor]:
@@ -83,6 +88,7 @@ class _Kernel(torch.autograd.Function):
         return tangent, partials.new_zeros(()).expand_as(partials)
 
     @staticmethod
+    @override
     def vmap(
         info: Any,
         in_dims: tuple[int | None, ...],
@@ -107,18 +113,22 @@ class _Once(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @override
     def forward(partials: Tensor) -> Tensor:
         return partials.view_as(partials)
 
     @staticmethod
+    @override
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         pass
 
     @staticmethod
+    @override
     def backward(ctx: Any, _: Tensor) -> NoReturn:
         raise NotImplementedError(_ONCE)
 
     @staticmethod
+    @override
     def jvp(ctx: Any, _: Tensor) -> NoReturn:
         raise NotImplementedError(_ONCE)
 

@@ -46,6 +46,7 @@ def evaluate(
     WITH_PARTIALS: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """One lane a pair: its value and, if asked for, its 4 partials."""
     i = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     inside = i < n
     size = n.to(tl.int64)

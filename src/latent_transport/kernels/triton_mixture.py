@@ -48,6 +48,7 @@ def evaluate(
     WITH_PARTIALS: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """One lane a pair: its value and, if asked for, its 6 K partials."""
     i = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     inside = i < n
     first = i * K
@@ -143,7 +144,7 @@ def _load(loc_pointer, scale_pointer, first, inside, K: tl.constexpr):
 
 @triton.jit
 def _load_weights(logits_pointer, first, inside, K: tl.constexpr):
-    """softmax(logits)"""
+    """Weights softmax(logits)."""
     largest = tl.load(logits_pointer + first, mask=inside, other=0.0)
     for j in tl.static_range(1, K):
         largest = tl.maximum(largest, tl.load(logits_pointer + first + j, mask=inside, other=0.0))
@@ -188,7 +189,7 @@ def _subtract_weights(p_pointer, q_pointer, weight_p, weight_q, first, inside, K
 
 @triton.jit
 def _evaluate_sigmoids(z, below):
-    """cdf and survival function, exchanged above the centre, and their product."""
+    """The cdf and survival function, exchanged above the centre, and their product."""
     e = tl.exp(-tl.abs(z))
     large = 1.0 / (1.0 + e)
     small = e * large

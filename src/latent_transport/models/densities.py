@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.checks import check_alike, check_finite, check_points, holds
 
@@ -114,6 +115,7 @@ class AggregatePosterior(nn.Module):
         quadratic = -0.5 * (z.square() @ self.precision.mT) + z @ self.weighted.mT  # (..., n)
         return torch.logsumexp(quadratic + self.constant, -1)  # (...)
 
+    @override
     def forward(self, z: Tensor) -> Tensor:
         """Log density, as :meth:`log_prob`."""
         return self.log_prob(z)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.models.elbo import evaluate_elbo
@@ -77,6 +78,7 @@ class UncertainDecoder(nn.Module):
         nearness = torch.logsumexp(1 - (1 + square.clamp(min=0)).sqrt(), -1)  # (...)
         return torch.sigmoid(-nearness - OFFSET)
 
+    @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return p(x|z), batch shape (..., D)."""
         trained = self.decoder(z)

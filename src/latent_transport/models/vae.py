@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
@@ -87,6 +88,7 @@ class Encoder(nn.Module):
         self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
         self.input_dropout = a.input_dropout
 
+    @override
     def forward(
         self, images: Tensor, generator: torch.Generator | None = None
     ) -> "Independent[Normal]":
@@ -121,6 +123,7 @@ class Decoder(nn.Module):
             bias[: a.components] = torch.linspace(-1, 0.5, a.components)[:, None]
             bias[a.components : 2 * a.components] = 2.0
 
+    @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return p(x|z): locations and scales in grey levels, scales above ``min_scale``."""
         a = self.architecture
