@@ -113,7 +113,7 @@ class DiscretizedLogisticMixture(Distribution):
 
     @override
     def cdf(self, value: Tensor) -> Tensor:
-        """Return P(X <= value) for real values, a step function with steps at 0, ..., 255."""
+        """Return P(X <= value) for real values (...): a step function, steps at 0, ..., 255."""
         level = torch.floor(value.to(self.loc.dtype)).unsqueeze(-1)  # (..., 1)
         components = torch.sigmoid((level + 0.5 - self.loc) / self.scale)  # (..., K)
         mixed = (F.softmax(self.logits, dim=-1) * components).sum(-1)  # (...)

@@ -137,7 +137,13 @@ class Conformal(Geometry):
 
 
 class LatentEuclidean(Euclidean):
-    """The Euclidean distance of the latent space itself, as if decoded by the identity."""
+    r"""The Euclidean distance of the latent space itself, as if decoded by the identity.
+
+    .. math:: d(z_0, z_1) = \|z_0 - z_1\|
+
+    In latent units: straight lines are its geodesics. It has no decoder; what it is for is
+    :class:`Conformal`, which bends them towards the codes.
+    """
 
     def __init__(self) -> None:
         super().__init__(lambda z: Normal(z, torch.ones_like(z)))

@@ -25,7 +25,8 @@ class AggregatePosterior(nn.Module):
         Means and standard deviations of q(z|x_i).
     bandwidth : float, optional
         h, in latent units, at least 0. By default that of Scott's rule, :math:`n^{-1/(d+4)}` times
-        the root mean square of the codes' standard deviations along the d axes.
+        the root mean square of the codes' standard deviations along the d axes (Scott 1992,
+        *Multivariate density estimation*).
     components : int, optional
         Largest number of codes that are kept.
     generator : torch.Generator, optional

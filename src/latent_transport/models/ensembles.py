@@ -242,6 +242,13 @@ def save_ensemble(ensemble: EnsembleDecoder, path: str | Path, metadata: Mapping
 def load_ensemble(path: str | Path, device: torch.device | str = "cpu") -> EnsembleDecoder:
     """Read an ensemble that :func:`save_ensemble` wrote: in eval mode, gradients off.
 
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    device : torch.device or str, optional
+        Where the members are to be.
+
     Raises
     ------
     DataError

@@ -52,6 +52,11 @@ class UncertainDecoder(nn.Module):
         Where the decoder is trusted, such as k-means centres of the codes.
     width : float or Tensor of shape ()
         w, in latent units; the smaller, the closer to the centres uncertainty sets in.
+
+    Raises
+    ------
+    ValueError
+        If the centres are no (k, d), k > 0, or the width is not positive.
     """
 
     centres: Tensor
@@ -184,6 +189,13 @@ def save_uncertainty(
 
 def load_uncertainty(path: str | Path, decoder: nn.Module) -> UncertainDecoder:
     """Read what :func:`save_uncertainty` wrote, around a trained decoder and on its device.
+
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    decoder : nn.Module
+        The decoder that was made uncertain; its first parameter takes the d latent dimensions.
 
     Raises
     ------

@@ -139,7 +139,17 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1)."""
+    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1).
+
+    Its ``encoder`` maps images (..., D) in grey levels to q(z|x), a normal distribution of batch
+    shape (...) on R^d; its ``decoder``, of which geometries are made, latent points (..., d) to
+    p(x|z), a :class:`DiscretizedLogisticMixture` of batch shape (..., D).
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Sizes d and D, and the layers between them.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -211,6 +221,13 @@ def save_vae(vae: VAE, path: str | Path, metadata: Mapping[str, str]) -> None:
 
 def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:
     """Read a model that :func:`save_vae` wrote: in eval mode, gradients off.
+
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    device : torch.device or str, optional
+        Where the model is to be.
 
     Raises
     ------
