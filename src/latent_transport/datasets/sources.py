@@ -52,7 +52,9 @@ SOURCE_ERRORS = (
 class Stream(Protocol):
     """What gzip, tarfile and plain files have in common."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most ``size`` of them; none at the end."""
+        ...
 
 
 Files = Generator[tuple[str, Stream], None, None]

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
+from typing_extensions import override
 
 from latent_transport.distributions.family import Family
 
@@ -12,18 +13,23 @@ class BernoulliFamily(Family[Bernoulli]):
 
     plural = "Bernoulli distributions"
 
+    @override
     def coordinates(self, distribution: Bernoulli) -> Tensor:
         return distribution.probs.unsqueeze(-2)  # (..., 1, D)
 
+    @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         return (p - q).abs().squeeze(-2)  # (..., D)
 
+    @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         return dp.abs().squeeze(-2)  # (..., D)
 
+    @override
     def mean(self, p: Tensor) -> Tensor:
         return p.squeeze(-2)  # (..., D)
 
+    @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the difference of the angles 2 asin(sqrt(p)).
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
+from typing_extensions import override
 
 from latent_transport.distributions.family import Family, divide_by_argument
 from latent_transport.kernels.pmf import wasserstein1_pmf
@@ -13,19 +14,24 @@ class CategoricalFamily(Family[Categorical]):
 
     plural = "categorical distributions"
 
+    @override
     def coordinates(self, distribution: Categorical) -> Tensor:
         return distribution.probs.movedim(-1, -2)  # (..., n, D)
 
+    @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         return wasserstein1_pmf(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
 
+    @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         return dp.cumsum(-2)[..., :-1, :].abs().sum(-2)  # (..., D)
 
+    @override
     def mean(self, p: Tensor) -> Tensor:
         values = torch.arange(p.shape[-2], dtype=p.dtype, device=p.device)  # (n,)
         return (values[:, None] * p).sum(-2)  # (..., D)
 
+    @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the angle between the vectors of roots, on the sphere of radius 2.
 

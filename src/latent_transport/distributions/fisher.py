@@ -25,6 +25,7 @@ Gauss rule of consecutive integers: the plain sum if it has as many nodes as the
 
 import functools
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -64,7 +65,7 @@ def logistic_information(loc: Tensor, scale: Tensor) -> Tensor:
     return apply_kernel(_evaluate_blocks, *inputs).to(dtype)
 
 
-def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
+def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tensor, Tensor]:
     """Entries ``(..., 3)`` and their partials by loc and scale ``(2, ..., 3)``."""
     loc = inputs[0][..., 0].clamp(-LIMIT, LIMIT)  # (...)
     scale = inputs[1][..., 0].clamp(MIN_SCALE, LIMIT)  # (...)
@@ -77,7 +78,7 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     def evaluate(loc: Tensor, scale: Tensor) -> Tensor:
         return sum_inner(loc, scale, with_partials) + _sum_ends(loc, scale, with_partials)
 
-    map_blocks(evaluate, (loc, scale), sums.flatten(0, 1), size)
+    map_blocks(evaluate, (loc, scale), tuple(sums.flatten(0, 1)), size)
     sums = sums.movedim(1, -1)  # (1 or 3, ..., 3)
     return sums[0], sums[1:] / scale[..., None]
 

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.fisher import logistic_information
@@ -22,13 +23,16 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
 
     plural = "single logistics"
 
+    @override
     def coordinates(self, distribution: DiscretizedLogisticMixture) -> Tensor:
         loc, scale = distribution.loc.squeeze(-1), distribution.scale.squeeze(-1)  # (..., D)
         return torch.stack((loc, scale), -2)  # (..., 2, D)
 
+    @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         return logistic_wasserstein1(*p.unbind(-2), *q.unbind(-2))  # (..., D)
 
+    @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         if not dp.requires_grad:
             return logistic_norm(*p.unbind(-2), *dp.unbind(-2))  # (..., D)
@@ -42,14 +46,17 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
             _, slopes = logistic_wasserstein1_partials(loc, scale, *q.unbind(-2))
         return slopes[0] * dloc + slopes[1] * dscale  # (..., D)
 
+    @override
     def mean(self, p: Tensor) -> Tensor:
         return _logistic_mean(*p.unbind(-2))  # (..., D)
 
+    @override
     def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Those of the continuous logistics, whose standard member has the variance pi^2/3."""
         dloc, dscale = (p - q).unbind(-2)  # (..., D) each
         return torch.stack((dloc, math.pi / math.sqrt(3) * dscale), -2)  # (..., 2, D)
 
+    @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """L'(p - q), with LL' the Fisher information at the mean of p and q."""
         loc, scale = ((p + q) / 2).unbind(-2)  # (..., D) each
@@ -67,16 +74,20 @@ class LogisticMixtureFamily(Family[DiscretizedLogisticMixture]):
 
     plural = "logistic mixtures"
 
+    @override
     def coordinates(self, distribution: DiscretizedLogisticMixture) -> Tensor:
         parts = (distribution.logits, distribution.loc, distribution.scale)  # (..., D, K) each
         return torch.cat(parts, -1).movedim(-1, -2)  # (..., 3K, D)
 
+    @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         return mixture_wasserstein1(*self._split(p), *self._split(q))  # (..., D)
 
+    @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         return mixture_norm(*self._split(p), *self._split(dp))  # (..., D)
 
+    @override
     def mean(self, p: Tensor) -> Tensor:
         logits, loc, scale = self._split(p)  # (..., D, K) each
         return (logits.softmax(-1) * _logistic_mean(loc, scale)).sum(-1)  # (..., D)

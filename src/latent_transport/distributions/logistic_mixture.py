@@ -1,11 +1,13 @@
 """Likelihoods of discretised data: the mixture of discretised logistics on 256 grey levels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
+from typing_extensions import override
 
 from latent_transport.kernels.constants import LEVELS
 
@@ -61,7 +63,10 @@ class DiscretizedLogisticMixture(Distribution):
         self.logits, self.loc, self.scale = torch.broadcast_tensors(logits, loc, scale)
         super().__init__(self.loc.shape[:-1], validate_args=validate_args)
 
-    def expand(self, batch_shape, _instance=None) -> "DiscretizedLogisticMixture":
+    @override
+    def expand(
+        self, batch_shape: Sequence[int], _instance: Any = None
+    ) -> "DiscretizedLogisticMixture":
         """Return the same distributions with their batch shape expanded."""
         shape = torch.Size(batch_shape) + self.loc.shape[-1:]
         return DiscretizedLogisticMixture(
@@ -73,6 +78,7 @@ class DiscretizedLogisticMixture(Distribution):
         """Number K of logistic components."""
         return self.loc.shape[-1]
 
+    @override
     def log_prob(self, value: Tensor) -> Tensor:
         r"""Log-probability of grey levels.
 
@@ -105,8 +111,9 @@ class DiscretizedLogisticMixture(Distribution):
             return log_mass.squeeze(-1)  # (...)
         return torch.logsumexp(F.log_softmax(self.logits, dim=-1) + log_mass, dim=-1)  # (...)
 
+    @override
     def cdf(self, value: Tensor) -> Tensor:
-        """Return P(X <= value) for real values, a step function with steps at 0, ..., 255."""
+        """Return P(X <= value) for real values (...): a step function, steps at 0, ..., 255."""
         level = torch.floor(value.to(self.loc.dtype)).unsqueeze(-1)  # (..., 1)
         components = torch.sigmoid((level + 0.5 - self.loc) / self.scale)  # (..., K)
         mixed = (F.softmax(self.logits, dim=-1) * components).sum(-1)  # (...)
@@ -131,6 +138,7 @@ class DiscretizedLogisticMixture(Distribution):
         )  # (..., 256)
 
     @property
+    @override
     def mean(self) -> Tensor:
         r"""Expected grey level, :math:`\sum_{k=0}^{254} P(X > k)`, shape (...)."""
         total = torch.zeros_like(self.loc[..., 0])  # (...)
@@ -141,6 +149,7 @@ class DiscretizedLogisticMixture(Distribution):
         return total
 
     @property
+    @override
     def variance(self) -> Tensor:
         r"""Variance of the grey level, from :math:`E[X^2] = \sum_k (2k + 1) P(X > k)`, (...)."""
         square = torch.zeros_like(self.loc[..., 0])  # (...)
@@ -150,6 +159,7 @@ class DiscretizedLogisticMixture(Distribution):
             square = square + (2 * edge + 1) * (weights * survival).sum(-1)  # (...)
         return (square - self.mean.square()).clamp(min=0)  # (...)
 
+    @override
     def sample(
         self, sample_shape: Sequence[int] = (), generator: torch.Generator | None = None
     ) -> Tensor:
@@ -180,6 +190,7 @@ class DiscretizedLogisticMixture(Distribution):
             logistic = loc + scale * torch.logit(uniform)  # (...)
             return logistic.round().clamp(0, LEVELS - 1)  # (...)
 
+    @override
     def entropy(self) -> Tensor:
         """Entropy in nats, (...); 256 wide."""
         return Categorical(probs=self.probs, validate_args=False).entropy()

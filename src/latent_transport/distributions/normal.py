@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 from torch.distributions import Normal
+from typing_extensions import override
 
 from latent_transport.distributions.family import Family, divide_by_argument
 from latent_transport.kernels.normal import normal_wasserstein1
@@ -15,23 +16,29 @@ class NormalFamily(Family[Normal]):
 
     plural = "normal distributions"
 
+    @override
     def coordinates(self, distribution: Normal) -> Tensor:
         return torch.stack((distribution.loc, distribution.scale), -2)  # (..., 2, D)
 
+    @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         return normal_wasserstein1(*p.unbind(-2), *q.unbind(-2))  # (..., D)
 
+    @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         dloc, dscale = dp.unbind(-2)  # (..., D) each
         zero = torch.zeros_like(dloc)
         return normal_wasserstein1(dloc, dscale, zero, zero)  # (..., D)
 
+    @override
     def mean(self, p: Tensor) -> Tensor:
         return p[..., 0, :]  # (..., D)
 
+    @override
     def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         return p - q  # (..., 2, D)
 
+    @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         r"""Exact: :math:`\sqrt 2` times a hyperbolic distance (Costa et al. 2015).
 

@@ -3,6 +3,8 @@
 To support a further distribution, write its family in a module of its own, and name it here.
 """
 
+from typing import Any
+
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 
@@ -13,7 +15,7 @@ from latent_transport.distributions.logistic import LogisticFamily, LogisticMixt
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.normal import NormalFamily
 
-_FAMILIES: dict[type[Distribution], Family] = {
+_FAMILIES: dict[type[Distribution], Family[Any]] = {
     Normal: NormalFamily(),
     Bernoulli: BernoulliFamily(),
     Categorical: CategoricalFamily(),
@@ -21,7 +23,7 @@ _FAMILIES: dict[type[Distribution], Family] = {
 _LOGISTIC, _MIXTURE = LogisticFamily(), LogisticMixtureFamily()
 
 
-def family_of(distribution: Distribution) -> Family:
+def family_of(distribution: Distribution) -> Family[Any]:
     """Return the family that a decoder's distribution belongs to.
 
     Raises

@@ -32,6 +32,8 @@ def wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     ------
     TypeError
         If the family is not supported, or the two differ.
+    ValueError
+        If a distribution has no dimension of variables.
     """
     p, q = factors(p), factors(q)
     family = family_of(p)
@@ -67,7 +69,7 @@ def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         As :func:`wasserstein1`.
     """
     return safe_sqrt(wasserstein1(p, q).square().sum(-1))  # (...)

@@ -31,19 +31,23 @@ def connecting_geodesics(
     restarts: int = 0,
     generator: torch.Generator | None = None,
 ) -> Geodesics:
-    """Compute the geodesics between pairs of latent points, all at once, on their device.
+    r"""Compute the geodesics between pairs of latent points, all at once, on their device.
 
-    Each curve is a C2 cubic spline whose discrete energy is minimised from the straight line, and
-    on request from the shortest path through a graph and from random bends as well. A minimum is
-    local: where the latent space has holes, the start decides on which side of them the curve comes
-    to lie.
+    Each curve is a C2 cubic spline whose discrete energy
+
+    .. math:: E(\gamma) = (N - 1) \sum_{n=1}^{N-1} d^2(\gamma_n, \gamma_{n+1})
+
+    at N points, with the distance d of the geometry, is minimised from the straight line, and on
+    request from the shortest path through a graph and from random bends as well. The curve of least
+    energy is the shortest, run at constant speed (Roy & Hauberg 2022). A minimum is local: where
+    the latent space has holes, the start decides on which side of them the curve comes to lie.
 
     Parameters
     ----------
     geometry : Geometry
         Such as ``Wasserstein1(decoder)``; the decoder is on the device of the points.
     z0, z1 : Tensor, shape (B, d) or (d,)
-        Endpoints; a single one is paired with each of the others.
+        Endpoints, in latent units; a single one is paired with each of the others.
     solver : Solver, optional
         ``GaussNewton()`` by default.
     controls : int, optional
@@ -65,13 +69,15 @@ def connecting_geodesics(
     Returns
     -------
     Geodesics
+        B curves, with their lengths and energies in units of the data, and whether each converged.
 
     Raises
     ------
     ValueError
         If the endpoints differ in shape, are not finite, or there are none; if the decoder's
         parameters are not finite or not valid there, or do not depend differentiably on the
-        points; if ``start`` is neither of the two, or ``restarts`` negative.
+        points; if ``controls`` or ``points`` are fewer than said, ``start`` is neither of the two,
+        or ``restarts`` is negative.
     TypeError
         If the endpoints are no floating-point tensors, or the decoder's distribution is not
         supported.

@@ -35,13 +35,14 @@ class CubicSpline:
 
     .. math:: \gamma(t) = \sum_{p=0}^{P+1} N_p(t) \, c_p, \qquad c_0 = z_0, \; c_{P+1} = z_1,
 
-    with the clamped uniform cubic B-spline basis N. The curve is linear in its P free control
-    points, twice continuously differentiable, and meets its ends exactly.
+    with the clamped uniform cubic B-spline basis N (de Boor 1978, *A practical guide to splines*).
+    The curve is linear in its P free control points, twice continuously differentiable, and meets
+    its ends exactly.
 
     Attributes
     ----------
     start, end : Tensor, shape (B, d)
-        Fixed ends.
+        Fixed ends, in latent units.
     controls : Tensor, shape (B, P, d)
         Free control points, P >= 2.
     """
@@ -52,7 +53,13 @@ class CubicSpline:
 
     @classmethod
     def straight(cls, start: Tensor, end: Tensor, free: int) -> "CubicSpline":
-        """Return straight lines of constant speed with ``free`` (>= 2) control points each."""
+        """Return straight lines of constant speed between ends (B, d).
+
+        Raises
+        ------
+        ValueError
+            If ``free``, the number of free control points of each, is less than 2.
+        """
         if free < DEGREE - 1:
             raise ValueError(
                 f"a cubic spline has at least {DEGREE - 1} free control points; found {free}"
@@ -72,6 +79,16 @@ class CubicSpline:
             Free control points of each spline.
         t : Tensor, shape (T,), optional
             Their parameters, rising from 0 to 1; equally spaced by default.
+
+        Returns
+        -------
+        CubicSpline
+            B splines.
+
+        Raises
+        ------
+        ValueError
+            If ``free`` is less than 2.
         """
         if t is None:
             t = torch.linspace(0, 1, points.shape[1], dtype=points.dtype, device=points.device)

@@ -84,7 +84,13 @@ class SolverSettings:
         Gauss-Newton, but where there is a weight: the curvature of the weight, which Gauss-Newton
         leaves out, is all that there is along latent dimensions which the decoder ignores, and
         L-BFGS reaches lower energies. It may take ten times as many steps, for each costs less and
-        tells less.
+        tells less. ``progress`` is the label of a progress bar; there is none without, nor for
+        StochMan.
+
+        Raises
+        ------
+        ImportError
+            If StochMan is to solve, but is not installed.
         """
         if self.solver == "stochman":
             from latent_transport.geodesics.stochman import StochMan  # needs an extra
@@ -105,7 +111,11 @@ class SolverSettings:
         progress: str | None = None,
         **options: Any,
     ) -> Geodesics:
-        """Compute geodesics with these settings; see :func:`connecting_geodesics`."""
+        """Compute geodesics with these settings between endpoints (B, d) or (d,).
+
+        ``options`` are those of :func:`connecting_geodesics`, whose result and errors it has;
+        ``progress`` is as for :meth:`make`.
+        """
         solver = self.make(geometry, progress=progress)
         options |= {"controls": self.controls, "points": self.points}
         return connecting_geodesics(geometry, z0, z1, solver=solver, **options)

@@ -4,6 +4,7 @@ import time
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.geodesics.curves import CubicSpline, Curve
 from latent_transport.geodesics.solvers.base import Report
@@ -20,8 +21,8 @@ except ImportError as error:
     ) from error
 
 
-class StochManManifold(Manifold):
-    """A geometry as a :class:`stochman.manifold.Manifold`.
+class StochManManifold(Manifold):  # type: ignore[misc]  # StochMan has no types
+    """A geometry as a :class:`stochman.manifold.Manifold` (Detlefsen et al. 2021, *StochMan*).
 
     Parameters
     ----------
@@ -44,6 +45,11 @@ class StochManManifold(Manifold):
             Successive points.
         reduction : {"sum", "mean", "none", None}
             Over the batch.
+
+        Returns
+        -------
+        Tensor, shape () or (B,)
+            In squared units of the data.
         """
         points = curve if curve.ndim == 3 else curve[None]  # (B, N, d)
         energy = self.geometry.curve_energy(points) / (points.shape[1] - 1)  # (B,)
@@ -52,7 +58,10 @@ class StochManManifold(Manifold):
         return energy.mean() if reduction == "mean" else energy.sum()
 
     def curve_length(self, curve: Tensor) -> Tensor:
-        """Length of curves (N, d) or (B, N, d): (B,) (Roy & Hauberg 2022, Eq. 7)."""
+        """Length of curves (N, d) or (B, N, d) (Roy & Hauberg 2022, Eq. 7).
+
+        Shape (B,), with B = 1 for a single curve, in units of the data.
+        """
         return self.geometry.curve_length(curve if curve.ndim == 3 else curve[None])
 
     def metric(self, points: Tensor) -> Tensor:
@@ -67,6 +76,7 @@ class StochManManifold(Manifold):
 class StochMan:
     """Solver that minimises the energy as published: StochMan's spline, Adam with rate 0.1.
 
+    The way of Roy & Hauberg (2022), by the package of Detlefsen et al. (2021), *StochMan*.
     Each step moves every curve by its own gradient, so that a batch gives what one pair at a time
     would. StochMan's cubic spline is only once continuously differentiable.
 
@@ -85,7 +95,22 @@ class StochMan:
         self.nodes = nodes
 
     def minimize(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> tuple[Curve, Report]:
-        """Minimise from the straight line between the ends of ``spline``, at ``len(t)`` points."""
+        """Minimise from the straight line between the ends of ``spline``, at ``len(t)`` points.
+
+        Parameters
+        ----------
+        geometry : Geometry
+            Measures the segments.
+        spline : CubicSpline
+            B curves, of which the ends (B, d) count alone.
+        t : Tensor, shape (N,)
+            As many parameters as the energy is to have points; these are equally spaced.
+
+        Returns
+        -------
+        tuple of callable and Report
+            The curves, (T,) to (B, T, d), and what was done for each.
+        """
         begin = time.perf_counter()
         manifold = _Recorder(geometry)
         curve = StochManSpline(spline.start, spline.end, num_nodes=self.nodes).to(t.device)
@@ -116,6 +141,7 @@ class _Recorder(StochManManifold):
         super().__init__(geometry)
         self.energies: list[Tensor] = []
 
+    @override
     def curve_energy(self, curve: Tensor, reduction: str | None = "sum") -> Tensor:
         energy = super().curve_energy(curve, None)  # (B,)
         self.energies.append(energy.detach())

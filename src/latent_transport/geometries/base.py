@@ -63,6 +63,11 @@ class Geometry(ABC):
     def decode(self, z: Tensor) -> Decoded:
         """Decode latent points (..., d).
 
+        Returns
+        -------
+        Decoded
+            Coordinates (..., C, D) of the distributions in their family.
+
         Raises
         ------
         TypeError
@@ -157,6 +162,8 @@ class Geometry(ABC):
     def distance(self, z0: Tensor, z1: Tensor) -> Tensor:
         """Distance between the distributions at z0 and z1, (..., d) each: shape (...).
 
+        In units of the data; the gradient is 0 where the distributions are equal.
+
         Raises
         ------
         TypeError, ValueError
@@ -172,7 +179,12 @@ class Geometry(ABC):
     def segment_lengths(self, points: Tensor) -> Tensor:
         """Distances between successive points (..., N, d) of curves: shape (..., N - 1).
 
-        They are nan where the decoder's parameters are not finite.
+        In units of the data; nan where the decoder's parameters are not finite.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`decode`; also if there are fewer than two points.
         """
         _check_curves(points)
         p = self.decode(points)  # of (..., N)
@@ -195,14 +207,25 @@ class Geometry(ABC):
         Tensor, shape (B,)
             In units of the data; nan for curves that pass where the decoder's parameters are not
             finite.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`segment_lengths`.
         """
         return self.segment_lengths(points).sum(-1)
 
     def curve_energy(self, points: Tensor) -> Tensor:
         r"""Energy of curves, (B, N, d) to (B,): :math:`(N - 1) \sum_n d^2(\gamma_n, \gamma_{n+1})`.
 
-        It is at least the squared length, with equality at constant speed, and tends to
-        :math:`\int_0^1 F(\gamma, \dot\gamma)^2 dt` for points equally spaced in t.
+        In squared units of the data. It is at least the squared length, with equality at constant
+        speed, and tends to :math:`\int_0^1 F(\gamma, \dot\gamma)^2 dt` for points equally spaced
+        in t.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`segment_lengths`.
         """
         _check_curves(points)
         p = self.decode(points)  # of (..., N)
@@ -212,7 +235,7 @@ class Geometry(ABC):
     def norm(self, z: Tensor, v: Tensor) -> Tensor:
         r"""Local length :math:`F(z, v)` of latent velocities: (..., d) twice to (...).
 
-        The limit of ``distance(z, z + eps v) / eps`` for eps to 0 from above.
+        The limit of ``distance(z, z + eps v) / eps`` for eps to 0 from above, in units of the data.
 
         Raises
         ------
@@ -234,12 +257,17 @@ class Geometry(ABC):
         pulled-back W1 is a reversible Finsler structure, :math:`F(z, v)^2 = \sum_i (\sum_k
         |a_{ik} \cdot v|)^2` with :math:`a_{ik} = \nabla_z F_i(k)`, whose tensor is
         :math:`\sum_i s_i s_i^T, \; s_i = \sum_k \operatorname{sign}(a_{ik} \cdot v) a_{ik}`, for
-        almost every v.
+        almost every v (Bao, Chern & Shen 2000, *An introduction to Riemann-Finsler geometry*).
 
         Parameters
         ----------
         z, v : Tensor, shape (..., d)
             Points and non-zero directions.
+
+        Returns
+        -------
+        Tensor, shape (..., d, d)
+            In squared units of the data, a squared latent unit.
 
         Raises
         ------

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Normal
+from typing_extensions import override
 
 from latent_transport.checks import check_points, holds
 from latent_transport.geometries.base import Geometry
@@ -100,9 +101,11 @@ class Conformal(Geometry):
         below = LARGEST_LOG_WEIGHT - F.softplus(LARGEST_LOG_WEIGHT - exponent)  # (...)
         return F.softplus(LARGEST_LOG_WEIGHT + below) - LARGEST_LOG_WEIGHT  # (...)
 
+    @override
     def decode(self, z: Tensor) -> Decoded:
         return self.geometry.decode(z).weigh(self.log_weight(z))
 
+    @override
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         p, jacobian = self.geometry.decode_with_jacobian(z)
 
@@ -114,13 +117,16 @@ class Conformal(Geometry):
         slope, weight = torch.func.grad(total, has_aux=True)(z)  # (..., d), (...)
         return p.weigh(weight), jacobian.weigh(slope.movedim(-1, 0))
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         weight = (0.5 * (_log_weight(p) + _log_weight(q))).exp()  # (..., 1, D)
         return weight * self._unweighted.residuals(p, q)  # (..., M, D)
 
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         return _log_weight(p).exp() * self._unweighted.local_residuals(p, dp)  # (..., M, D)
 
+    @override
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
         base = self.geometry.volume(z)  # (...)
@@ -131,7 +137,13 @@ class Conformal(Geometry):
 
 
 class LatentEuclidean(Euclidean):
-    """The Euclidean distance of the latent space itself, as if decoded by the identity."""
+    r"""The Euclidean distance of the latent space itself, as if decoded by the identity.
+
+    .. math:: d(z_0, z_1) = \|z_0 - z_1\|
+
+    In latent units: straight lines are its geodesics. It has no decoder; what it is for is
+    :class:`Conformal`, which bends them towards the codes.
+    """
 
     def __init__(self) -> None:
         super().__init__(lambda z: Normal(z, torch.ones_like(z)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import EllipsisType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ class Decoded:
         all of them has all their partial derivatives.
     """
 
-    family: Family
+    family: Family[Any]
     coordinates: Tensor
     log_weight: Tensor | None = None
 

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.decoded import Decoded
@@ -11,6 +12,7 @@ from latent_transport.geometries.process import forward_mode
 class _Riemannian(Geometry):
     """A geometry whose residuals are differentiable where the distributions are equal."""
 
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         at = p.coordinates.contiguous()  # forward mode refuses expanded tensors
 
@@ -30,7 +32,13 @@ class Wasserstein2(_Riemannian):
     squared distance is the sum over the variables.
 
     Discretised logistics are treated as the continuous ones, unbounded: W2 does not know the ends
-    of the grey scale. Distributions are normals or single discretised logistics.
+    of the grey scale. Distributions are normals or single discretised logistics. Source: Peyré &
+    Cuturi (2019), *Computational optimal transport*, Section 2.6.
+
+    Parameters
+    ----------
+    decoder : callable
+        As for :class:`Geometry`.
 
     Raises
     ------
@@ -38,6 +46,7 @@ class Wasserstein2(_Riemannian):
         From every measure, if the decoder's distributions are of another family.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.wasserstein2_residuals(p.coordinates, q.coordinates)  # (..., 2, D)
 
@@ -50,21 +59,33 @@ class Euclidean(_Riemannian):
     The geometry of a deterministic decoder (Arvanitidis et al. 2018, *Latent space oddity*, without
     its variance term): the uncertainty of the decoder does not count. The mean of discretised
     logistics and of their mixtures is that of the distribution on 0..255, and exact.
+
+    Parameters
+    ----------
+    decoder : callable
+        As for :class:`Geometry`.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         difference = p.family.mean(p.coordinates) - q.family.mean(q.coordinates)  # (..., D)
         return difference.unsqueeze(-2)  # (..., 1, D)
 
 
 class FisherRao(_Riemannian):
-    r"""The pulled-back Fisher-Rao distance of product distributions (Arvanitidis et al. 2022).
+    r"""The pulled-back Fisher-Rao distance of product distributions.
 
     The Riemannian distance whose tensor is the Fisher information; for neighbours
     :math:`d^2(p, q) \approx 2\,\mathrm{KL}(p \| q)`. It is exact for normal, Bernoulli and
     categorical distributions at any distance. For single discretised logistics it is the Fisher
     information of the 256 probabilities at the mean of the two parameter pairs, applied to their
     difference: right to second order for neighbours on a curve, not a distance between far points.
+    Source: Arvanitidis et al. (2022), *Pulling back information geometry*.
+
+    Parameters
+    ----------
+    decoder : callable
+        As for :class:`Geometry`.
 
     Raises
     ------
@@ -72,5 +93,6 @@ class FisherRao(_Riemannian):
         From every measure, if the decoder's distributions are mixtures.
     """
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.fisher_rao_residuals(p.coordinates, q.coordinates)  # (..., M, D)

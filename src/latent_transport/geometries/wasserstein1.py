@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.checks import check_finite, check_points
 from latent_transport.geometries.base import Decoder, Geometry
@@ -11,10 +12,13 @@ from latent_transport.geometries.decoded import Decoded
 
 
 class Wasserstein1(Geometry):
-    """The pulled-back Wasserstein-1 distance of product distributions (Roy & Hauberg 2022).
+    r"""The pulled-back Wasserstein-1 distance of product distributions (Roy & Hauberg 2022).
 
-    W1 of each variable (Eq. 5), combined as a root of the sum of squares (Eq. 6). A reversible
-    Finsler structure: see :meth:`Geometry.tensor`.
+    .. math:: d^2(z_0, z_1) = \sum_i W_1^2(p_i(\cdot | z_0), p_i(\cdot | z_1))
+
+    W1 of each variable (Eq. 5), combined as a root of the sum of squares (Eq. 6), in units of the
+    data: see :func:`product_wasserstein1`. A reversible Finsler structure: see
+    :meth:`Geometry.tensor`.
 
     Parameters
     ----------
@@ -28,13 +32,16 @@ class Wasserstein1(Geometry):
         super().__init__(decoder)
         self.directions = directions
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.wasserstein1(p.coordinates, q.coordinates).unsqueeze(-2)  # (..., 1, D)
 
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         norm = p.family.wasserstein1_norm(p.coordinates, dp.coordinates)  # (..., D)
         return norm.unsqueeze(-2)  # (..., 1, D)
 
+    @override
     def volume(self, z: Tensor) -> Tensor:
         r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
 

@@ -1,10 +1,12 @@
 """Automatic differentiation of kernels that return their value and its partial derivatives."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import unpack_dual
+from typing_extensions import override
 
 from latent_transport.checks import check_floating
 
@@ -44,11 +46,13 @@ class _Kernel(torch.autograd.Function):
     """(value, partials); the partials are an output only so that they can be saved."""
 
     @staticmethod
-    def forward(evaluate, with_partials, *inputs):
+    @override
+    def forward(evaluate: Evaluate, with_partials: bool, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         return evaluate(inputs, with_partials)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    @override
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
         value, partials = output
         ctx.events = partials.ndim - 1 - value.ndim
         ctx.set_materialize_grads(False)  # the partials have no gradient; zeros would cost as much
@@ -56,7 +60,8 @@ class _Kernel(torch.autograd.Function):
         ctx.save_for_forward(partials)
 
     @staticmethod
-    def backward(ctx, grad, _):
+    @override
+    def backward(ctx: Any, grad: Tensor | None, _partials: None) -> tuple[Tensor | None, ...]:
         (partials,) = ctx.saved_tensors
         if grad is None:
             return None, None, *(None for _ in partials)
@@ -68,9 +73,12 @@ class _Kernel(torch.autograd.Function):
         return None, None, *(grad * partial for partial in partials)
 
     @staticmethod
-    def jvp(ctx, _evaluate, _with_partials, *tangents):
+    @override
+    def jvp(
+        ctx: Any, _evaluate: None, _with_partials: None, *tangents: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         (partials,) = ctx.saved_tensors
-        tangent = sum(
+        tangent: Any = sum(  # a tensor: at least one of the inputs has a tangent
             partial * t
             for partial, t in zip(_Once.apply(partials), tangents, strict=True)
             if t is not None
@@ -80,7 +88,14 @@ class _Kernel(torch.autograd.Function):
         return tangent, partials.new_zeros(()).expand_as(partials)
 
     @staticmethod
-    def vmap(info, in_dims, evaluate, with_partials, *inputs):
+    @override
+    def vmap(
+        info: Any,
+        in_dims: tuple[int | None, ...],
+        evaluate: Evaluate,
+        with_partials: bool,
+        *inputs: Tensor,
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         inputs = torch.broadcast_tensors(
             *(
                 x if dim is None else x.movedim(dim, 0)
@@ -98,19 +113,23 @@ class _Once(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(partials):
+    @override
+    def forward(partials: Tensor) -> Tensor:
         return partials.view_as(partials)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    @override
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         pass
 
     @staticmethod
-    def backward(ctx, _):
+    @override
+    def backward(ctx: Any, _: Tensor) -> NoReturn:
         raise NotImplementedError(_ONCE)
 
     @staticmethod
-    def jvp(ctx, _):
+    @override
+    def jvp(ctx: Any, _: Tensor) -> NoReturn:
         raise NotImplementedError(_ONCE)
 
 
@@ -121,7 +140,7 @@ _ONCE = (
 )
 
 
-def _is_tracked(inputs) -> bool:
+def _is_tracked(inputs: Sequence[Tensor]) -> bool:
     return any(
         (torch.is_grad_enabled() and x.requires_grad) or unpack_dual(x).tangent is not None
         for x in inputs

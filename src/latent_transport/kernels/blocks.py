@@ -2,10 +2,14 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import EllipsisType
 
 import torch
 from torch import Tensor
+
+BlockFunction = Callable[..., Iterable[Tensor]]
+"""Blocks of the inputs to those of the outputs."""
 
 STREAMING = 64  # an accelerator has no cache to fit into but many more lanes to fill
 
@@ -16,7 +20,7 @@ def choose_size(tensor: Tensor, cached: int) -> int:
 
 
 def map_blocks(
-    function: Callable, inputs: Sequence[Tensor], outputs: Sequence[Tensor], size: int
+    function: BlockFunction, inputs: Sequence[Tensor], outputs: Sequence[Tensor], size: int
 ) -> None:
     """Fill ``outputs`` with ``function(*inputs)``, ``size`` elements of the batch at a time.
 
@@ -31,8 +35,8 @@ def map_blocks(
 
 
 def map_equal_blocks(
-    function: Callable,
-    remainder: Callable,
+    function: BlockFunction,
+    remainder: BlockFunction,
     inputs: Sequence[Tensor],
     outputs: Sequence[Tensor],
     size: int,
@@ -50,7 +54,9 @@ def map_equal_blocks(
     map_blocks(remainder, [x[whole:] for x in inputs], [x[whole:] for x in outputs], size)
 
 
-def iterate_blocks(shape: Sequence[int], size: int) -> Iterator[tuple]:
+def iterate_blocks(
+    shape: Sequence[int], size: int
+) -> Iterator[tuple[int | slice | EllipsisType, ...]]:
     """Index tuples that cut the leading dimensions ``shape`` into blocks of at most ``size``.
 
     Inside a traced program, which fuses by itself, there is one block.

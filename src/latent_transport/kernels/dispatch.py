@@ -9,9 +9,13 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import torch
+from torch import Tensor
 
 VARIABLE = "LATENT_TRANSPORT_BACKEND"
 BACKENDS = ("auto", "eager", "compiled", "triton")
+
+Kernel = Callable[..., tuple[Tensor, ...]]
+"""Tensors of one block to the value, and the partials if asked for."""
 
 _FUSE_ALL = {
     "max_fusion_size": 256,
@@ -78,7 +82,7 @@ def anticipate(pairs: int) -> Iterator[None]:
         _choice.reset(token)
 
 
-def resolve_backend(tensor: torch.Tensor, break_even: int) -> str:
+def resolve_backend(tensor: Tensor, break_even: int) -> str:
     """``"eager"``, ``"compiled"`` or ``"triton"`` for a kernel whose inputs are like ``tensor``.
 
     Or ``"traced"`` inside a program that ``torch.compile`` or ``torch.export`` is tracing.
@@ -99,7 +103,7 @@ def resolve_backend(tensor: torch.Tensor, break_even: int) -> str:
 
 
 @functools.cache
-def compile_kernel(function: Callable, *, fuse_all: bool = False) -> Callable:
+def compile_kernel(function: Kernel, *, fuse_all: bool = False) -> Kernel:
     """The compiled function; always call it with blocks of one shape, it is built for each.
 
     ``fuse_all`` lifts the limits beyond which the compiler writes intermediate results to memory.
@@ -143,7 +147,7 @@ def _has_triton() -> bool:
     return importlib.util.find_spec("triton") is not None
 
 
-def _require_triton(tensor: torch.Tensor) -> None:
+def _require_triton(tensor: Tensor) -> None:
     if not _has_triton():
         raise ImportError(
             "the backend is 'triton', but the package triton is not installed; install it or "

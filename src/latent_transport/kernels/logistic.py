@@ -26,6 +26,7 @@ subtracted from integers, and the integrals :math:`s \log(1 + e^{-u})` are subtr
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -138,7 +139,7 @@ def logistic_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> T
     return norm.to(dtype)
 
 
-def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
+def evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tensor, Tensor]:
     """Value ``(...)`` and partials ``(4, ...)``, empty unless asked for, of broadcast inputs."""
     shape = inputs[0].shape
     value = inputs[0].new_empty(shape)
@@ -159,7 +160,9 @@ def evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     return value, partials
 
 
-def _evaluate(loc_p, scale_p, loc_q, scale_q, with_partials: bool) -> tuple[Tensor, ...]:
+def _evaluate(
+    loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor, with_partials: bool
+) -> tuple[Tensor, ...]:
     """Value, and if asked for its partials with respect to the four inputs, each ``(...)``."""
     loc = torch.stack((loc_p, loc_q)).clamp_(-LIMIT, LIMIT)  # (2, ...)
     scale = torch.stack((scale_p, scale_q)).clamp_(MIN_SCALE, LIMIT)  # (2, ...)
@@ -171,7 +174,7 @@ def _evaluate(loc_p, scale_p, loc_q, scale_q, with_partials: bool) -> tuple[Tens
     y = edges - loc[:, None]  # (2, 3, ...)
     above = y.sign().relu_()  # (2, 3, ...)
     x = y.abs()  # (2, 3, ...)
-    e, half_logs, rest, slopes = _tail(x, scale[:, None], with_partials)  # (2, 3, ...)
+    e, half_logs, rest, *slopes = _tail(x, scale[:, None], with_partials)  # (2, 3, ...)
     offset, *offset_slopes = _staircase(phase, scale, with_partials)  # (2, ...)
 
     steps = above * (edges - level.clamp_(0.0, LAST)[:, None])  # (2, 3, ...), integers
@@ -190,7 +193,7 @@ def _evaluate(loc_p, scale_p, loc_q, scale_q, with_partials: bool) -> tuple[Tens
     return value, by_loc[0], by_scale[0], -by_loc[1], -by_scale[1]
 
 
-def _evaluate_norm(loc, scale, dloc, dscale) -> tuple[Tensor]:
+def _evaluate_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> tuple[Tensor]:
     """Local norm, ``(...)``."""
     loc = loc.clamp(-LIMIT, LIMIT)
     scale = scale.clamp(MIN_SCALE, LIMIT)
@@ -200,13 +203,15 @@ def _evaluate_norm(loc, scale, dloc, dscale) -> tuple[Tensor]:
     edges, weights = _split(level, phase, scale, dloc, dscale)  # (3, ...)
     y = edges - loc
     above = y.sign().relu_()
-    *_, slopes = _tail(y.abs()[None], scale, with_slopes=True)  # (1, 3, ...)
+    _, _, _, *slopes = _tail(y.abs()[None], scale, with_slopes=True)  # (1, 3, ...)
     _, *offset_slopes = _staircase(phase[None], scale[None], with_slopes=True)  # (1, ...)
     by_loc, by_scale = _slopes(above[None], slopes, offset_slopes)  # (1, 3, ...)
     return ((weights * (by_loc[0] * dloc + by_scale[0] * dscale)).sum(0).abs_(),)
 
 
-def _split(level, phase, scale, dloc, dscale) -> tuple[Tensor, Tensor]:
+def _split(
+    level: Tensor, phase: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor
+) -> tuple[Tensor, Tensor]:
     """Edges 0, c, 255 at which the sum is split, and their weights, ``(3, ...)`` both.
 
     The difference F_p - F_q of logistics (loc, scale) and (loc - dloc, scale - dscale) changes its
@@ -222,9 +227,8 @@ def _split(level, phase, scale, dloc, dscale) -> tuple[Tensor, Tensor]:
     return edges, torch.stack((-left, left - right, right))
 
 
-def _tail(x, scale, with_slopes: bool):
-    """Lattice tail T(x, s) = s log(1 + e) + rest; returns e, log(1 + e)/2, rest and, if asked,
-    (dT/dx, dT/ds).
+def _tail(x: Tensor, scale: Tensor, with_slopes: bool) -> tuple[Tensor, ...]:
+    """Lattice tail T(x, s) = s log(1 + e) + rest: e, log(1 + e)/2, rest; if asked dT/dx, dT/ds.
 
     e = exp(-(x + J)/s) with J = DIRECT_EDGES. The midpoint Euler-Maclaurin expansion behind the J
     edges has the terms 1/24, -7/5760, 31/967680 with derivatives 1, 3, 5 of the sigmoid, which are
@@ -236,7 +240,7 @@ def _tail(x, scale, with_slopes: bool):
     half_step = (rate * -0.5).exp2_()
     x = x + 0.5
     e = (x * rate).neg_().exp2_()
-    rest, weight, moment = _sum_edges(e, half_step * half_step, DIRECT_EDGES, with_slopes)
+    rest, *moments = _sum_edges(e, half_step * half_step, DIRECT_EDGES, with_slopes)
     e.mul_(half_step)
 
     half_log = (e / (e + 2.0)).atanh_()
@@ -251,8 +255,9 @@ def _tail(x, scale, with_slopes: bool):
     series = (1.0 - third_term).add_(fifth_term).mul_(w)
     rest.sub_(series * (inverse / 24))
     if not with_slopes:
-        return e, half_log, rest, None
+        return e, half_log, rest
 
+    weight, moment = moments
     slope = (w * 360.0).sub_(60.0).mul_(w).add_(1.0).mul_(fifth)
     slope.add_((w * 12.0).sub_(1.0).mul_(third)).add_(1.0).mul_(w).mul_(q - m)  # -d series/du
     square_24 = square / 24
@@ -262,29 +267,30 @@ def _tail(x, scale, with_slopes: bool):
     by_scale.add_(m.mul_(u))
     series.add_(fifth_term.mul_(2.0).sub_(third_term).mul_(w), alpha=2.0).sub_(slope.mul_(u))
     by_scale.add_(series.mul_(square_24))
-    return e, half_log, rest, (by_x, by_scale)
+    return e, half_log, rest, by_x, by_scale
 
 
-def _sum_edges(e, step, count: int, with_moments: bool):
-    """Sums over j < count of g_j = E_j/(1 + E_j), E_j = e step^j, and, if asked, of
-    w_j = E_j/(1 + E_j)^2 and j w_j. Leaves the last E_j in e."""
+def _sum_edges(e: Tensor, step: Tensor, count: int, with_moments: bool) -> tuple[Tensor, ...]:
+    """Sums over j < count of E_j/(1 + E_j), E_j = e step^j; if asked, of w_j and j w_j.
+
+    w_j = E_j/(1 + E_j)^2. Leaves the last E_j in e.
+    """
     q = (e + 1.0).reciprocal_()
     total = e * q
-    weight = total * q if with_moments else None
-    moment = torch.zeros_like(e) if with_moments else None
+    moments = (total * q, torch.zeros_like(e)) if with_moments else ()
     for j in range(1, count):
         e.mul_(step)
         q = (e + 1.0).reciprocal_()
         g = e * q
         total.add_(g)
-        if with_moments:
+        if moments:
             g.mul_(q)
-            weight.add_(g)
-            moment.add_(g, alpha=j)
-    return total, weight, moment
+            moments[0].add_(g)
+            moments[1].add_(g, alpha=j)
+    return total, *moments
 
 
-def _staircase(phase, scale, with_slopes: bool):
+def _staircase(phase: Tensor, scale: Tensor, with_slopes: bool) -> tuple[Tensor, ...]:
     """Offset f(phase, s) = T(-phase, s) - T(phase, s); if asked also df/dphase and df/ds.
 
     f is a staircase for s to 0 and phase itself for wide logistics. Steep ones sum edges, wide
@@ -295,7 +301,7 @@ def _staircase(phase, scale, with_slopes: bool):
     inverse = scale.reciprocal()
     signed = torch.stack((phase, -phase))  # (2, ...)
     e = (signed - 0.5).mul_(inverse * LOG2_E).exp2_()
-    total, weight, moment = _sum_edges(e, e[0] * e[1], STAIRCASE_EDGES, with_slopes)
+    total, *moments = _sum_edges(e, e[0] * e[1], STAIRCASE_EDGES, with_slopes)
 
     rate = 2 * math.pi**2 * scale
     e1 = (rate * -LOG2_E).exp2_()
@@ -311,6 +317,7 @@ def _staircase(phase, scale, with_slopes: bool):
     if not with_slopes:
         return (offset,)
 
+    weight, moment = moments
     cos2 = 1.0 - 2.0 * sin * sin
     wide = 1.0 + 2 * math.pi * scale * (first * cos + 2.0 * second * cos2)
     by_phase = torch.where(steep, (weight[0] + weight[1]) * inverse, wide)
@@ -321,7 +328,9 @@ def _staircase(phase, scale, with_slopes: bool):
     return offset, by_phase, by_scale
 
 
-def _slopes(above, slopes, offset_slopes) -> tuple[Tensor, Tensor]:
+def _slopes(
+    above: Tensor, slopes: Sequence[Tensor], offset_slopes: Sequence[Tensor]
+) -> tuple[Tensor, Tensor]:
     """dQ/dloc and dQ/ds of the partial sums Q, ``(i, 3, ...)``."""
     by_x, by_scale = slopes
     offset_by_phase, offset_by_scale = offset_slopes
@@ -330,7 +339,16 @@ def _slopes(above, slopes, offset_slopes) -> tuple[Tensor, Tensor]:
     return by_loc, by_scale.sub_(above * offset_by_scale[:, None])
 
 
-def _subtract_integrals(e, half_logs, x, y, above, scale, dloc, dscale) -> Tensor:
+def _subtract_integrals(
+    e: Tensor,
+    half_logs: Tensor,
+    x: Tensor,
+    y: Tensor,
+    above: Tensor,
+    scale: Tensor,
+    dloc: Tensor,
+    dscale: Tensor,
+) -> Tensor:
     """s_p log(1 + e_p) - s_q log(1 + e_q) without cancellation, ``(3, ...)``.
 
     With u = (x + J)/s it is the mean logarithm times the difference of the scales plus the mean

@@ -21,6 +21,7 @@ gradient, are right. Derivatives with respect to the logits are
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -169,7 +170,7 @@ def _prepare(**inputs: Tensor) -> tuple[list[Tensor], torch.dtype]:
     return prepare_inputs(**inputs)
 
 
-def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
+def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tensor, Tensor]:
     *shape, components = inputs[0].shape
     if components == 1:
         return _evaluate_single([x.squeeze(-1) for x in inputs], with_partials)
@@ -195,7 +196,7 @@ def _evaluate_blocks(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
     return value, partials
 
 
-def _evaluate_single(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
+def _evaluate_single(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tensor, Tensor]:
     """K = 1, where the logits have no effect, by the closed form."""
     _, loc_p, scale_p, _, loc_q, scale_q = inputs
     value, partials = evaluate_logistics((loc_p, scale_p, loc_q, scale_q), with_partials)
@@ -206,7 +207,13 @@ def _evaluate_single(inputs, with_partials: bool) -> tuple[Tensor, Tensor]:
 
 
 def _evaluate(
-    logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: bool
+    logits_p: Tensor,
+    loc_p: Tensor,
+    scale_p: Tensor,
+    logits_q: Tensor,
+    loc_q: Tensor,
+    scale_q: Tensor,
+    with_partials: bool,
 ) -> tuple[Tensor, ...]:
     """Value ``(...)``, and if asked for its six partials ``(..., K)``."""
     weights, loc, scale, edges, side = prepare(
@@ -248,7 +255,9 @@ def _evaluate(
     return value, *by_p, *(-x for x in by_q)
 
 
-def _evaluate_norm(logits, loc, scale, dlogits, dloc, dscale) -> tuple[Tensor]:
+def _evaluate_norm(
+    logits: Tensor, loc: Tensor, scale: Tensor, dlogits: Tensor, dloc: Tensor, dscale: Tensor
+) -> tuple[Tensor]:
     """Local norm, ``(...)``."""
     weights, loc, scale, edges, side = prepare(logits[None], loc[None], scale[None])
     weights, loc, scale, side = weights[0], loc[0], scale[0], side[..., None, :]

@@ -5,6 +5,8 @@ The same mathematics as in :mod:`latent_transport.kernels.mixture`, one componen
 in registers, in one loop over pairs and edges.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,15 @@ from latent_transport.kernels.mixture_terms import prepare, subtract_arguments, 
 TANH = (-0.33333324, 0.13332902, -0.05389342, 0.02127471, -0.00661343)
 
 
-def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: bool):
+def evaluate(
+    logits_p: Tensor,
+    loc_p: Tensor,
+    scale_p: Tensor,
+    logits_q: Tensor,
+    loc_q: Tensor,
+    scale_q: Tensor,
+    with_partials: bool,
+) -> tuple[Tensor, ...]:
     """Value ``(...)``, and if asked for its six partials ``(..., K)``."""
     weights, loc, scale, edges, side = prepare(
         torch.stack((logits_p, logits_q)),
@@ -26,7 +36,8 @@ def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: 
     reweight = subtract_weights(logits_p - logits_q, weights)  # (..., K)
     centre = loc.mean(0)  # (..., K)
 
-    sides, difference = ([], []), 0.0
+    sides: tuple[list[_Component], list[_Component]] = ([], [])
+    difference: Any = 0.0  # a tensor (..., 255) from the first component on
     for j in range(loc.shape[-1]):
         for i, components in enumerate(sides):
             components.append(_Component(loc[i, ..., j], rate[i, ..., j], edges, side))
@@ -39,7 +50,7 @@ def evaluate(logits_p, loc_p, scale_p, logits_q, loc_q, scale_q, with_partials: 
         return (value,)
 
     sign = difference.sign()  # (..., 255)
-    partials = []
+    partials: list[Tensor] = []
     for orientation, w, r, components in zip((1.0, -1.0), weights, rate, sides, strict=True):
         area = torch.stack([(c.cdf * sign).sum(-1) for c in components], -1)  # (..., K)
         mass = torch.stack([(c.density * (sign * side)).sum(-1) for c in components], -1)

@@ -5,6 +5,7 @@ reads and writes nothing but its 4 inputs, its value and its 4 partial derivativ
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import triton
@@ -24,7 +25,7 @@ PI = tl.constexpr(math.pi)
 LANES = 128
 
 
-def launch(inputs: list[Tensor], value: Tensor, partials: Tensor) -> None:
+def launch(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
     """Fill the value ``(...)`` and, unless they are empty, the partials ``(4, ...)``."""
     inputs = [x.contiguous() for x in inputs]
     n = value.numel()
@@ -45,6 +46,7 @@ def evaluate(
     WITH_PARTIALS: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """One lane a pair: its value and, if asked for, its 4 partials."""
     i = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     inside = i < n
     size = n.to(tl.int64)

@@ -38,7 +38,7 @@ def tanh(x):
 
 @triton.jit
 def sin_cos(turn):
-    """sin and cos of 2 pi turn for |turn| <= 1/2; absolute error below 1e-7."""
+    """Sine and cosine of 2 pi turn for |turn| <= 1/2; absolute error below 1e-7."""
     y = turn * turn
     p = -0.00702216
     p = p * y + 0.08204648

@@ -6,6 +6,8 @@ the 255 registers of a lane; more work too, but are spilled to memory.
 """
 # ruff: noqa: RUF005 - Triton compiles the concatenation of tuples, not their unpacking.
 
+from collections.abc import Sequence
+
 import torch
 import triton
 import triton.language as tl
@@ -20,7 +22,7 @@ EDGES = tl.constexpr(constants.EDGES)
 LANES = 128
 
 
-def launch(inputs: list[Tensor], value: Tensor, partials: Tensor) -> None:
+def launch(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
     """Fill the value ``(...)`` and, unless they are empty, the partials ``(6, ..., K)``."""
     inputs = [x.contiguous() for x in inputs]
     n, components = value.numel(), inputs[0].shape[-1]
@@ -46,6 +48,7 @@ def evaluate(
     WITH_PARTIALS: tl.constexpr,
     LANES: tl.constexpr,
 ):
+    """One lane a pair: its value and, if asked for, its 6 K partials."""
     i = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     inside = i < n
     first = i * K
@@ -141,7 +144,7 @@ def _load(loc_pointer, scale_pointer, first, inside, K: tl.constexpr):
 
 @triton.jit
 def _load_weights(logits_pointer, first, inside, K: tl.constexpr):
-    """softmax(logits)"""
+    """Weights softmax(logits)."""
     largest = tl.load(logits_pointer + first, mask=inside, other=0.0)
     for j in tl.static_range(1, K):
         largest = tl.maximum(largest, tl.load(logits_pointer + first + j, mask=inside, other=0.0))
@@ -186,7 +189,7 @@ def _subtract_weights(p_pointer, q_pointer, weight_p, weight_q, first, inside, K
 
 @triton.jit
 def _evaluate_sigmoids(z, below):
-    """cdf and survival function, exchanged above the centre, and their product."""
+    """The cdf and survival function, exchanged above the centre, and their product."""
     e = tl.exp(-tl.abs(z))
     large = 1.0 / (1.0 + e)
     small = e * large

@@ -63,3 +63,4 @@ GEOMETRIES = {
     "uncertain-density": Recipe("Wasserstein1", "uncertain", weighted=True),
     "latent-density": Recipe("LatentEuclidean", "latent", weighted=True),
 }
+"""Recipes of the geometries that :func:`load_geometry` makes, by name."""

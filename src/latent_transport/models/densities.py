@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.checks import check_alike, check_finite, check_points, holds
 
@@ -24,7 +25,8 @@ class AggregatePosterior(nn.Module):
         Means and standard deviations of q(z|x_i).
     bandwidth : float, optional
         h, in latent units, at least 0. By default that of Scott's rule, :math:`n^{-1/(d+4)}` times
-        the root mean square of the codes' standard deviations along the d axes.
+        the root mean square of the codes' standard deviations along the d axes (Scott 1992,
+        *Multivariate density estimation*).
     components : int, optional
         Largest number of codes that are kept.
     generator : torch.Generator, optional
@@ -114,6 +116,7 @@ class AggregatePosterior(nn.Module):
         quadratic = -0.5 * (z.square() @ self.precision.mT) + z @ self.weighted.mT  # (..., n)
         return torch.logsumexp(quadratic + self.constant, -1)  # (...)
 
+    @override
     def forward(self, z: Tensor) -> Tensor:
         """Log density, as :meth:`log_prob`."""
         return self.log_prob(z)

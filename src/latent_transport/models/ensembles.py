@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
@@ -59,6 +60,7 @@ class EnsembleDecoder(nn.Module):
             raise ValueError("an ensemble of 0 decoders; expected at least 1")
         self.members = nn.ModuleList(decoders)
 
+    @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return the matched p(x|z), batch shape (..., D), one component."""
         mixtures = [member(z) for member in self.members]
@@ -239,6 +241,13 @@ def save_ensemble(ensemble: EnsembleDecoder, path: str | Path, metadata: Mapping
 
 def load_ensemble(path: str | Path, device: torch.device | str = "cpu") -> EnsembleDecoder:
     """Read an ensemble that :func:`save_ensemble` wrote: in eval mode, gradients off.
+
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    device : torch.device or str, optional
+        Where the members are to be.
 
     Raises
     ------

@@ -54,6 +54,11 @@ def load_geometry(
     device : torch.device or str, optional
         Where the decoder is to be.
 
+    Returns
+    -------
+    Geometry
+        Of the class that the recipe names, or :class:`Conformal` around it if that is weighted.
+
     Raises
     ------
     DataError

@@ -39,8 +39,11 @@ class Schedule:
 
 @dataclass
 class History:
-    """One row an epoch: ``epoch``, ``train_loss``, the held-out images' measures, each named
-    ``validation_...``, ``learning_rate`` of its last step, ``seconds`` since the start."""
+    """One row an epoch.
+
+    A row has ``epoch``, ``train_loss``, the held-out images' measures, each named
+    ``validation_...``, ``learning_rate`` of the last step, and ``seconds`` since the start.
+    """
 
     rows: list[dict[str, float]] = field(default_factory=list)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.models.elbo import evaluate_elbo
@@ -51,6 +52,11 @@ class UncertainDecoder(nn.Module):
         Where the decoder is trusted, such as k-means centres of the codes.
     width : float or Tensor of shape ()
         w, in latent units; the smaller, the closer to the centres uncertainty sets in.
+
+    Raises
+    ------
+    ValueError
+        If the centres are no (k, d), k > 0, or the width is not positive.
     """
 
     centres: Tensor
@@ -77,6 +83,7 @@ class UncertainDecoder(nn.Module):
         nearness = torch.logsumexp(1 - (1 + square.clamp(min=0)).sqrt(), -1)  # (...)
         return torch.sigmoid(-nearness - OFFSET)
 
+    @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return p(x|z), batch shape (..., D)."""
         trained = self.decoder(z)
@@ -182,6 +189,13 @@ def save_uncertainty(
 
 def load_uncertainty(path: str | Path, decoder: nn.Module) -> UncertainDecoder:
     """Read what :func:`save_uncertainty` wrote, around a trained decoder and on its device.
+
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    decoder : nn.Module
+        The decoder that was made uncertain; its first parameter takes the d latent dimensions.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
@@ -87,7 +88,10 @@ class Encoder(nn.Module):
         self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
         self.input_dropout = a.input_dropout
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Independent:
+    @override
+    def forward(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> "Independent[Normal]":
         """Return q(z|x), a Normal with diagonal covariance on R^d.
 
         In training, the generator draws the pixels that are hidden.
@@ -119,6 +123,7 @@ class Decoder(nn.Module):
             bias[: a.components] = torch.linspace(-1, 0.5, a.components)[:, None]
             bias[a.components : 2 * a.components] = 2.0
 
+    @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return p(x|z): locations and scales in grey levels, scales above ``min_scale``."""
         a = self.architecture
@@ -134,7 +139,17 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1)."""
+    """Variational autoencoder with a standard normal prior (Roy & Hauberg 2022, Eq. 1).
+
+    Its ``encoder`` maps images (..., D) in grey levels to q(z|x), a normal distribution of batch
+    shape (...) on R^d; its ``decoder``, of which geometries are made, latent points (..., d) to
+    p(x|z), a :class:`DiscretizedLogisticMixture` of batch shape (..., D).
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Sizes d and D, and the layers between them.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -206,6 +221,13 @@ def save_vae(vae: VAE, path: str | Path, metadata: Mapping[str, str]) -> None:
 
 def load_vae(path: str | Path, device: torch.device | str = "cpu") -> VAE:
     """Read a model that :func:`save_vae` wrote: in eval mode, gradients off.
+
+    Parameters
+    ----------
+    path : path
+        The safetensors file.
+    device : torch.device or str, optional
+        Where the model is to be.
 
     Raises
     ------

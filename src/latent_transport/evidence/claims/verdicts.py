@@ -56,6 +56,7 @@ class Test:
 
     @property
     def holds(self) -> bool:
+        """Whether the lower bound reaches the threshold, or exceeds it where that is asked."""
         return self.low > self.threshold if self.strict else self.low >= self.threshold
 
     @property
@@ -134,9 +135,11 @@ class Evidence:
         return [m for m in models if m not in single] if PLANES in models else models
 
     def kinds(self, name: str) -> list[str]:
+        """Kinds of endpoint pairs in a table."""
         return list(self._table(name)["kind"].unique())
 
     def paths(self, name: str) -> list[str]:
+        """Paths between the endpoints in a table."""
         return list(self._table(name)["path"].unique())
 
     def mean(self, name: str, **row: str) -> tuple[float, float, float] | None:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.geodesics.paths import Geodesics
@@ -141,7 +142,7 @@ class Stopwatch:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._laps: list[tuple] = []
+        self._laps: list[tuple[Any, Any]] = []  # seconds, or events of a GPU
 
     def __enter__(self) -> "Stopwatch":
         self._begin = self._mark()
@@ -184,10 +185,12 @@ class ClockedWasserstein1(Wasserstein1):
         self.forward_mode = Stopwatch(device)
         self.distances = Stopwatch(device)
 
+    @override
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         with self.forward_mode:
             return super().decode_with_jacobian(z)
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         with self.distances:
             return super().residuals(p, q)
@@ -259,6 +262,7 @@ def wasserstein1_from_cdfs(p: DiscretizedLogisticMixture, q: DiscretizedLogistic
 class LiteralWasserstein1(Wasserstein1):
     """The W1 geometry by Eq. 5 as printed, for decoders of discretised logistics."""
 
+    @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         mixtures = (_mixture_at(end.coordinates) for end in (p, q))
         return wasserstein1_from_probabilities(*mixtures).unsqueeze(-2)  # (..., 1, D)

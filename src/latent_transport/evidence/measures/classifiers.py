@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from latent_transport.kernels.constants import LEVELS
 from latent_transport.models.loop import History, Schedule, make_seeded, train_module
@@ -73,6 +74,7 @@ class Classifier(nn.Module):
         features = self.body(scaled.reshape(-1, 1, SIDE, SIDE))  # (n, F)
         return features.reshape(*images.shape[:-1], -1)  # (..., F)
 
+    @override
     def forward(self, images: Tensor) -> Tensor:
         """Return the scores (logits) of the ten digits: (..., 784) to (..., 10)."""
         return self.head(self.features(images))  # (..., 10)

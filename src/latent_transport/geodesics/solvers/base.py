@@ -25,13 +25,14 @@ class Report:
     iterations : Tensor of int64, shape (B,)
         Steps tried.
     energy : Tensor, shape (B,)
-        Energy reached, on the solver's own discretisation.
+        Energy reached, on the solver's own discretisation, in squared units of the data.
     gradient_norm : Tensor, shape (B,)
-        Euclidean norm of the energy's gradient in the control points.
+        Euclidean norm of the energy's gradient in the control points, in squared units of the data
+        a latent unit.
     energy_history : Tensor, shape (iterations + 1, B)
         Energy after each step, from the start on; constant once a curve has stopped.
     seconds : float
-        Wall time of the whole batch.
+        Wall time of the whole batch, in seconds.
     """
 
     converged: Tensor
@@ -62,6 +63,21 @@ class Report:
 class Solver(Protocol):
     """Anything that shortens curves: see :mod:`latent_transport.solvers`."""
 
-    def minimize(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
-    ) -> tuple[Curve, Report]: ...
+    def minimize(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> tuple[Curve, Report]:
+        """Minimise the energy of the polygons with corners ``spline(t)``.
+
+        Parameters
+        ----------
+        geometry : Geometry
+            Measures the segments.
+        spline : CubicSpline
+            B curves to start from, whose ends are kept; left as they are.
+        t : Tensor, shape (N,)
+            Parameters of the corners, rising from 0 to 1.
+
+        Returns
+        -------
+        tuple of callable and Report
+            The curves, (T,) to (B, T, d), and what was done for each.
+        """
+        ...

@@ -57,6 +57,12 @@ class LBFGS:
         Returns
         -------
         tuple of CubicSpline and Report
+            B curves of less energy, and what was done for each.
+
+        Raises
+        ------
+        ValueError
+            If the decoder's output does not depend differentiably on the points.
         """
         descent = Descent(
             max_iterations=self.max_iterations,
