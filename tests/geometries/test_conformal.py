@@ -7,6 +7,7 @@ from torch.distributions import Normal
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geodesics.solvers.lbfgs import LBFGS
+from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -154,7 +155,7 @@ def test_shapes_alone_are_enough():
     assert geometry.curve_length(z).shape == (3,)
     p = geometry.decode(z)
     assert p.coordinates.shape == (3, 5, 2, 2)
-    assert p.log_weight.shape == (3, 5, 1, 2)
+    assert [x.shape for x in p.log_weights] == [(3, 5, 1, 2)]
     assert geometry.residuals(p[:, 1:], p[:, :-1]).shape == (3, 4, 1, 2)
 
 
@@ -164,3 +165,41 @@ def test_latent_distance_is_the_norm_of_the_difference():
     torch.testing.assert_close(geometry.distance(z0, z1), (z0 - z1).norm(dim=-1))
     torch.testing.assert_close(geometry.volume(z0), torch.ones(4, **DOUBLE))
     assert isinstance(geometry.decoder(z0), Normal)
+
+
+class Doubled(Geometry):
+    """A user's geometry: another one's, twice as long."""
+
+    def __init__(self, geometry):
+        super().__init__(geometry.decoder)
+        self.geometry = geometry
+
+    def decode(self, z):
+        return self.geometry.decode(z)
+
+    def decode_with_jacobian(self, z):
+        return self.geometry.decode_with_jacobian(z)
+
+    def residuals(self, p, q):
+        return 2 * self.geometry.residuals(p, q)
+
+    def local_residuals(self, p, dp):
+        return 2 * self.geometry.local_residuals(p, dp)
+
+
+def test_a_weight_multiplies_the_geometry_that_it_is_given_whatever_that_wraps():
+    inner = hyperbolic_plane()
+    plain = Conformal(inner, inner.log_density, 0.3)
+    doubled = Conformal(Doubled(inner), inner.log_density, 0.3)
+    z0, z1 = draw(6, 2).abs() + 0.5, draw(6, 2, seed=1).abs() + 0.5
+    torch.testing.assert_close(doubled.distance(z0, z1), 2 * plain.distance(z0, z1))
+    torch.testing.assert_close(doubled.norm(z0, z1), 2 * plain.norm(z0, z1))
+    weight = plain.log_weight(z0).exp()
+    torch.testing.assert_close(plain.norm(z0, z1), weight * inner.norm(z0, z1))
+
+
+def test_points_of_another_geometry_have_no_weight_to_take_off():
+    geometry = hyperbolic_plane()
+    p = geometry.geometry.decode(draw(3, 2).abs() + 0.5)
+    with pytest.raises(TypeError, match="decode them with the weighted geometry"):
+        geometry.residuals(p, p)

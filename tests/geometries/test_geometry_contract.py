@@ -257,4 +257,4 @@ def test_decoded_points_are_counted_and_chosen(case):
         assert chosen.family is p.family
         for found, whole in zip(chosen.tensors, p.tensors, strict=True):
             assert torch.equal(found, whole[(*index, slice(None), slice(None))])
-    assert (p.log_weight is None) == (case not in WEIGHTED)
+    assert bool(p.log_weights) == (case in WEIGHTED)

@@ -1,5 +1,7 @@
 """What is torch's for the whole process, used by several threads at once."""
 
+import os
+import signal
 import threading
 
 import pytest
@@ -160,3 +162,26 @@ def test_bad_parameters_are_named_while_another_thread_decodes(default):
 
 def test_validation_that_the_maker_has_switched_off_stays_off():
     validate(Normal(torch.zeros(1), -torch.ones(1), validate_args=False))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_process_waits_for_no_thread_of_its_parent(default):
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay():
+        with without_validation(), forward_mode():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    assert inside.wait(60)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # which ends the process, should it wait for ever
+        with forward_mode(), without_validation():
+            pass
+        os._exit(0 if Distribution._validate_args == default else 1)
+    leave.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,7 +1,12 @@
 from .connect import connecting_geodesics as connecting_geodesics
 from .curves import CubicSpline as CubicSpline
+from .curves import Curve as Curve
 from .graphs import NeighbourGraph as NeighbourGraph
+from .paths import FINE_SEGMENTS as FINE_SEGMENTS
 from .paths import Geodesics as Geodesics
+from .paths import measure_curves as measure_curves
 from .settings import SolverSettings as SolverSettings
+from .solvers.base import Report as Report
+from .solvers.base import Solver as Solver
 from .stochman import StochMan as StochMan
 from .stochman import StochManManifold as StochManManifold

@@ -12,6 +12,8 @@ from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
 
+__all__ = ["FINE_SEGMENTS", "Geodesics", "measure_curves", "select"]
+
 
 @dataclass(frozen=True)
 class Geodesics:

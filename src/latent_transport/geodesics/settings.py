@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from torch import Tensor
@@ -39,7 +39,7 @@ class SolverSettings:
     Raises
     ------
     DataError
-        If there is no solver of that name.
+        If there is no solver of that name, or a number is none or out of its range.
     """
 
     solver: str = "gauss-newton"
@@ -53,6 +53,12 @@ class SolverSettings:
             raise DataError(
                 f"solver is {self.solver!r}; expected {' or '.join(map(repr, SOLVERS))}"
             )
+        for name in ("controls", "points", "max_iterations"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise DataError(f"{name} is {value!r}; expected a whole number, 1 or more")
+        if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < 1:
+            raise DataError(f"tolerance is {self.tolerance!r}; expected a number from 0, below 1")
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -73,10 +79,6 @@ class SolverSettings:
                 f"solver settings are {text}; expected an object with keys among {', '.join(names)}"
             )
         return cls(**given)
-
-    def override(self, **changes: Any) -> Self:
-        """Return the settings with some of them changed."""
-        return replace(self, **changes)
 
     def make(self, geometry: Geometry, *, progress: str | None = None) -> Solver:
         """Return the solver that suits a geometry.
@@ -113,9 +115,9 @@ class SolverSettings:
     ) -> Geodesics:
         """Compute geodesics with these settings between endpoints (B, d) or (d,).
 
-        ``options`` are those of :func:`connecting_geodesics`, whose result and errors it has;
-        ``progress`` is as for :meth:`make`.
+        ``options`` are those of :func:`connecting_geodesics`, whose result and errors it has, and
+        which come before the settings; ``progress`` is as for :meth:`make`.
         """
         solver = self.make(geometry, progress=progress)
-        options |= {"controls": self.controls, "points": self.points}
+        options = {"controls": self.controls, "points": self.points, **options}
         return connecting_geodesics(geometry, z0, z1, solver=solver, **options)

@@ -14,11 +14,19 @@ try:
     from stochman.curves import CubicSpline as StochManSpline
     from stochman.geodesic import geodesic_minimizing_energy
     from stochman.manifold import Manifold
+
+    _missing: ImportError | None = None
 except ImportError as error:
-    raise ImportError(
-        "StochMan and StochManManifold need the extra 'stochman': "
-        f"pip install 'latent-transport[stochman]' ({error})"
-    ) from error
+    _missing = error  # told to those who use what follows, not to all who import its name
+    Manifold = object
+
+
+def _require_stochman() -> None:
+    if _missing is not None:
+        raise ImportError(
+            "StochMan and StochManManifold need the extra 'stochman': "
+            f"pip install 'latent-transport[stochman]' ({_missing})"
+        ) from _missing
 
 
 class StochManManifold(Manifold):  # type: ignore[misc]  # StochMan has no types
@@ -31,6 +39,7 @@ class StochManManifold(Manifold):  # type: ignore[misc]  # StochMan has no types
     """
 
     def __init__(self, geometry: Geometry) -> None:
+        _require_stochman()
         super().__init__()
         self.geometry = geometry
 
@@ -91,6 +100,7 @@ class StochMan:
     threshold = 1e-4  # StochMan's criterion for convergence, on the largest gradient entry
 
     def __init__(self, *, max_iterations: int = 150, nodes: int = 5) -> None:
+        _require_stochman()
         self.max_iterations = max_iterations
         self.nodes = nodes
 

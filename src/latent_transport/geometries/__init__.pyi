@@ -2,6 +2,9 @@ from .base import Decoder as Decoder
 from .base import Geometry as Geometry
 from .conformal import Conformal as Conformal
 from .conformal import LatentEuclidean as LatentEuclidean
+from .decoded import Decoded as Decoded
+from .measures import FINE_SEGMENTS as FINE_SEGMENTS
+from .measures import measure_curves as measure_curves
 from .riemannian import Euclidean as Euclidean
 from .riemannian import FisherRao as FisherRao
 from .riemannian import Wasserstein2 as Wasserstein2

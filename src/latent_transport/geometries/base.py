@@ -37,7 +37,8 @@ class Geometry(ABC):
     ----------
     weighted : bool
         Whether the norm has a weight that varies over the latent space. Its curvature is no part of
-        the residuals' first derivatives, so that Gauss-Newton does not see it.
+        the residuals' first derivatives, so that Gauss-Newton does not see it. A geometry that
+        wraps a weighted one says so of itself.
     """
 
     weighted = False

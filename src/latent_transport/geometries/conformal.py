@@ -82,10 +82,6 @@ class Conformal(Geometry):
         self.log_density = log_density
         self.strength = strength
         self.reference = reference
-        # A decoded point has one weight, the product of all: what it multiplies has none.
-        self._unweighted: Geometry = (
-            geometry._unweighted if isinstance(geometry, Conformal) else geometry
-        )
 
     def log_weight(self, z: Tensor) -> Tensor:
         """Logarithm of the weight at latent points (..., d): shape (...)."""
@@ -119,12 +115,13 @@ class Conformal(Geometry):
 
     @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
-        weight = (0.5 * (_log_weight(p) + _log_weight(q))).exp()  # (..., 1, D)
-        return weight * self._unweighted.residuals(p, q)  # (..., M, D)
+        (p, log_p), (q, log_q) = p.peel(), q.peel()  # (..., 1, D) the log weights
+        return (0.5 * (log_p + log_q)).exp() * self.geometry.residuals(p, q)  # (..., M, D)
 
     @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
-        return _log_weight(p).exp() * self._unweighted.local_residuals(p, dp)  # (..., M, D)
+        p, log_weight = p.peel()  # (..., 1, D)
+        return log_weight.exp() * self.geometry.local_residuals(p, dp)  # (..., M, D)
 
     @override
     def volume(self, z: Tensor) -> Tensor:
@@ -147,10 +144,3 @@ class LatentEuclidean(Euclidean):
 
     def __init__(self) -> None:
         super().__init__(lambda z: Normal(z, torch.ones_like(z)))
-
-
-def _log_weight(p: Decoded) -> Tensor:
-    """Log weights (..., 1, D) of points that a weighted geometry has decoded."""
-    if p.log_weight is None:
-        raise TypeError("the points have no weight; decode them with the weighted geometry itself")
-    return p.log_weight

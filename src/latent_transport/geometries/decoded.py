@@ -26,15 +26,16 @@ class Decoded:
         The family of the distributions.
     coordinates : Tensor, shape (..., C, D)
         C numbers for each of D variables.
-    log_weight : Tensor, shape (..., 1, D), optional
-        Logarithm of the weight of a weighted geometry: one number a point, as a view that repeats
-        it for every variable, so that variables share no number and one sum of the residuals of
-        all of them has all their partial derivatives.
+    log_weights : tuple of Tensor, shape (..., 1, D) each
+        Logarithms of the weights of weighted geometries, the outermost one's last; none where there
+        is none. One number a point, as a view that repeats it for every variable, so that variables
+        share no number and one sum of the residuals of all of them has all their partial
+        derivatives.
     """
 
     family: Family[Any]
     coordinates: Tensor
-    log_weight: Tensor | None = None
+    log_weights: tuple[Tensor, ...] = ()
 
     def __getitem__(self, index: Index | tuple[Index, ...]) -> "Decoded":
         """Choose among the leading dimensions (...)."""
@@ -43,10 +44,8 @@ class Decoded:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """What there is to differentiate: the coordinates, and the log weight if there is one."""
-        return (
-            (self.coordinates,) if self.log_weight is None else (self.coordinates, self.log_weight)
-        )
+        """What there is to differentiate: the coordinates, and the log weights if there are any."""
+        return (self.coordinates, *self.log_weights)
 
     @property
     def variables(self) -> int:
@@ -63,19 +62,33 @@ class Decoded:
 
     def apply(self, function: Callable[[Tensor], Tensor]) -> "Decoded":
         """Apply a function that keeps the last two dimensions to each of the tensors."""
-        return Decoded(self.family, *(function(x) for x in self.tensors))
+        log_weights = tuple(function(x) for x in self.log_weights)
+        return Decoded(self.family, function(self.coordinates), log_weights)
 
     def at(self, coordinates: Tensor) -> "Decoded":
         """Return the same points at other coordinates."""
         return replace(self, coordinates=coordinates)
 
     def weigh(self, log_weight: Tensor) -> "Decoded":
-        """Return the same points with a log weight (...), added to the one that they have."""
+        """Return the same points with one log weight (...) more."""
         shape = (*self.coordinates.shape[:-2], 1, self.variables)
         repeated = log_weight[..., None, None].expand(shape)  # (..., 1, D)
-        if self.log_weight is not None:
-            repeated = self.log_weight + repeated  # (..., 1, D)
-        return replace(self, log_weight=repeated)
+        return replace(self, log_weights=(*self.log_weights, repeated))
+
+    def peel(self) -> tuple["Decoded", Tensor]:
+        """Return the points without their outermost log weight, and that one, (..., 1, D).
+
+        Raises
+        ------
+        TypeError
+            If there is none.
+        """
+        if not self.log_weights:
+            raise TypeError(
+                "the points have no weight; decode them with the weighted geometry itself"
+            )
+        *others, log_weight = self.log_weights
+        return replace(self, log_weights=tuple(others)), log_weight
 
     def check_finite(self, name: str) -> None:
         """Refuse points, called ``name``, with a weight or coordinates that are not finite.
@@ -85,7 +98,7 @@ class Decoded:
         ValueError
             If there are any.
         """
-        if self.log_weight is not None and not holds(torch.isfinite(self.log_weight)):
+        if not all(holds(torch.isfinite(log_weight)) for log_weight in self.log_weights):
             raise ValueError(
                 f"the log density at {name} is not finite; check the density, and the range of the "
                 "points"

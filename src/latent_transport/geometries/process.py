@@ -4,8 +4,13 @@ Torch has one default for whether new distributions check their parameters, whic
 switches off for its time; and one level of forward-mode differentiation: its number, the count of
 nested :func:`torch.func.jvp`, and the tangents that leaving the level deletes. Vmap and reverse
 mode are each thread's own.
+
+A decoder must not wait for another thread that measures or solves: that one waits for the decoder
+to be done with forward mode. Forward mode of a user's own is beyond our reach: run it while no
+other thread is in a geometry.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +30,19 @@ class _Validation:
 
 _validation = _Validation()
 _forward_mode = threading.RLock()
+
+
+def _begin_in_child() -> None:
+    """Give a forked process locks of its own: the threads that held its parent's are not there."""
+    global _forward_mode
+    if _validation.sections:
+        Distribution.set_default_validate_args(_validation.default)
+    _validation.lock, _validation.sections = threading.Lock(), 0
+    _forward_mode = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_in_child)
 
 
 @contextmanager

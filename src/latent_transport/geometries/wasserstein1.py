@@ -17,7 +17,7 @@ class Wasserstein1(Geometry):
     .. math:: d^2(z_0, z_1) = \sum_i W_1^2(p_i(\cdot | z_0), p_i(\cdot | z_1))
 
     W1 of each variable (Eq. 5), combined as a root of the sum of squares (Eq. 6), in units of the
-    data: see :func:`product_wasserstein1`. A reversible Finsler structure: see
+    data: see :func:`latent_transport.product_wasserstein1`. A reversible Finsler structure: see
     :meth:`Geometry.tensor`.
 
     Parameters

@@ -28,7 +28,7 @@ class Recipe:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Arguments of :func:`load_geometry` that must be given, besides ``name``."""
+        """Arguments of :func:`latent_transport.load_geometry` that it needs beside ``name``."""
         return (
             (*_FILES[self.decoder], "codes", "strength") if self.weighted else _FILES[self.decoder]
         )
@@ -63,4 +63,4 @@ GEOMETRIES = {
     "uncertain-density": Recipe("Wasserstein1", "uncertain", weighted=True),
     "latent-density": Recipe("LatentEuclidean", "latent", weighted=True),
 }
-"""Recipes of the geometries that :func:`load_geometry` makes, by name."""
+"""Recipes of the geometries that :func:`latent_transport.load_geometry` makes, by name."""

@@ -73,8 +73,8 @@ def load_module(
     for key in keys:
         if key not in metadata:
             raise DataError(
-                f"{refusal}: its metadata lack {key!r} (found {', '.join(metadata) or 'none'}); "
-                + remedy
+                f"{refusal}: its metadata lack {key!r} (found "
+                f"{', '.join(sorted(metadata)) or 'none'}); " + remedy
             )
     try:
         with torch.device("meta"):

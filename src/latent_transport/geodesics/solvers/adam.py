@@ -44,7 +44,7 @@ class Adam:
     def minimize(
         self, geometry: Geometry, spline: CubicSpline, t: Tensor
     ) -> tuple[CubicSpline, Report]:
-        """Minimise the energy of the polygons ``spline(t)``; see :meth:`LBFGS.minimize`."""
+        """Minimise the energy of the polygons ``spline(t)``; see :meth:`Solver.minimize`."""
         begin = time.perf_counter()
         evaluate = energy_objective(geometry, spline, t)
         everything = torch.arange(len(spline.start), device=t.device)
