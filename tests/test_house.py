@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import grimp
@@ -123,3 +124,8 @@ def test_faces_have_no_logic(face):
     first, *others = ast.parse(path.read_text(encoding="utf-8")).body
     assert isinstance(first, ast.Expr)  # the docstring
     assert all(isinstance(node, allowed) for node in others)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, other in pairwise(names) if name == other] == []

@@ -65,16 +65,16 @@ def test_nothing_is_to_be_done(clone):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("plotting/style.py", {*FIGURES, "plot_training"}),
+        ("evidence/plotting/style.py", {*FIGURES, "plot_training"}),
         (
-            "solvers/__init__.py",
+            "geodesics/solvers/gauss_newton.py",
             {
                 *("solve_geodesics", "gather_geodesics", "measure_field", "decode_paths"),
                 *("tabulate", *FIGURES),
             },
         ),
         (
-            "training.py",
+            "models/training.py",
             {
                 *("train_vae", "encode", "evaluate_vae", "choose_pairs", "solve_geodesics"),
                 *("gather_geodesics", "measure_field", "measure_indicatrices", "decode_paths"),
