@@ -44,6 +44,21 @@ def check_points(name: str, x: Tensor) -> None:
         raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (..., d), d > 0")
 
 
+def check_precision(name: str, x: Tensor) -> None:
+    """Refuse half precision, in which distances of neighbours are all rounding.
+
+    Raises
+    ------
+    TypeError
+        If the tensor is of a dtype coarser than float32.
+    """
+    if torch.finfo(x.dtype).bits < 32:
+        raise TypeError(
+            f"{name} is {x.dtype} on {x.device}, too coarse to tell the points of a curve apart; "
+            f"expected torch.float32 or torch.float64: convert points and decoder with .float()"
+        )
+
+
 def check_alike(name: str, x: Tensor, other: str, y: Tensor) -> None:
     """Refuse two tensors (..., d) of different dtype, device or d.
 

@@ -215,12 +215,15 @@ def test_decoder_that_returns_a_tensor_is_named():
         lambda z: Normal(z.sum(-1), 1.0),
         lambda z: Normal(z[..., None, :], 1.0),
         lambda z: Normal(torch.zeros(3), 1.0),
-        lambda z: Bernoulli(logits=z.flatten(0, -2)),
+        lambda z: Bernoulli(logits=z.flatten()),
     ],
 )
 def test_wrong_batch_shape_is_named(decoder):
-    with pytest.raises(ValueError, match=r"batch shape.*expected \(3, 4, 'D'\)"):
-        Wasserstein1(decoder).segment_lengths(draw(3, 4, 2))
+    geometry = Wasserstein1(decoder)
+    with pytest.raises(ValueError, match=r"batch shape.*expected \(12, 'D'\)"):
+        geometry.decode(draw(3, 4, 2))
+    with pytest.raises(ValueError, match=r"batch shape.*expected \(1, 'D'\)"):
+        geometry.segment_lengths(draw(3, 4, 2))
 
 
 def test_segment_lengths_are_the_root_of_summed_squared_w1():

@@ -6,13 +6,14 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from latent_transport.checks import check_floating, holds
+from latent_transport.checks import check_floating, check_precision, holds
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.paths import Geodesics, select
 from latent_transport.geodesics.solvers.base import Solver
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.kernels.dispatch import anticipate
 
 EVALUATIONS = 10  # of a curve's energy that a solve needs at least
@@ -79,8 +80,8 @@ def connecting_geodesics(
         points; if ``controls`` or ``points`` are fewer than said, ``start`` is neither of the two,
         or ``restarts`` is negative.
     TypeError
-        If the endpoints are no floating-point tensors, or the decoder's distribution is not
-        supported.
+        If the endpoints are no floating-point tensors, or of half precision, or the decoder's
+        distribution is not supported.
 
     Examples
     --------
@@ -93,35 +94,37 @@ def connecting_geodesics(
     >>> paths(torch.linspace(0, 1, 50)).shape
     torch.Size([1, 50, 2])
     """
-    z0, z1 = _check_endpoints(z0, z1)
-    if points < 3:
-        raise ValueError(f"points is {points}; a curve's energy needs at least 3")
-    if start != "line" and not isinstance(start, NeighbourGraph):
-        raise ValueError(f'start is {start!r}; expected "line" or a NeighbourGraph')
-    if restarts < 0:
-        raise ValueError(
-            f"restarts is {restarts}; expected the number of further starts, 0 or more"
-        )
-    with torch.no_grad():
-        for name, z in (("z0", z0), ("z1", z1)):
-            p = geometry.decode_with_checks(z, name)  # of (B,)
-    straight = CubicSpline.straight(z0, z1, controls)
-    starts = [straight.controls]  # (B, P, d) each
-    if start != "line":
-        starts.append(CubicSpline.through(start.shortest_paths(z0, z1), controls).controls)
-    starts += _bend(straight, restarts, generator)
-    count = len(starts)
-    every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
-    t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
-    with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.variables):
-        curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
-    origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
-    paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
-    if count == 1:
-        return paths
-    rows = torch.arange(len(z0), device=z0.device)
-    length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
-    return select(paths, rows + len(z0) * length.view(count, -1).argmin(0))
+    with outside_inference_mode():
+        z0, z1 = _check_endpoints(z0, z1)
+        if points < 3:
+            raise ValueError(f"points is {points}; a curve's energy needs at least 3")
+        if start != "line" and not isinstance(start, NeighbourGraph):
+            raise ValueError(f'start is {start!r}; expected "line" or a NeighbourGraph')
+        if restarts < 0:
+            raise ValueError(
+                f"restarts is {restarts}; expected the number of further starts, 0 or more"
+            )
+        geometry.check_decoder(z0, z1)
+        with torch.no_grad():
+            for name, z in (("z0", z0), ("z1", z1)):
+                p = geometry.decode_with_checks(z, name)  # of (B,)
+        straight = CubicSpline.straight(z0, z1, controls)
+        starts = [straight.controls]  # (B, P, d) each
+        if start != "line":
+            starts.append(CubicSpline.through(start.shortest_paths(z0, z1), controls).controls)
+        starts += _bend(straight, restarts, generator)
+        count = len(starts)
+        every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
+        t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
+        with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.variables):
+            curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
+        origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
+        paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
+        if count == 1:
+            return paths
+        rows = torch.arange(len(z0), device=z0.device)
+        length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
+        return select(paths, rows + len(z0) * length.view(count, -1).argmin(0))
 
 
 def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) -> list[Tensor]:
@@ -148,7 +151,8 @@ def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
         raise TypeError(
             f"z0 is {z0.dtype} on {z0.device}, z1 {z1.dtype} on {z1.device}; expected the same"
         )
-    z0, z1 = torch.atleast_2d(z0.detach()), torch.atleast_2d(z1.detach())
+    check_precision("z0", z0)
+    z0, z1 = (torch.atleast_2d(as_ordinary(z.detach())) for z in (z0, z1))
     if z0.shape[1] != z1.shape[1] or (z0.shape[0] != z1.shape[0] and 1 not in (len(z0), len(z1))):
         raise ValueError(
             f"z0 has shape {tuple(z0.shape)} and z1 {tuple(z1.shape)}; expected the same (B, d)"

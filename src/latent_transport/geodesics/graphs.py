@@ -9,7 +9,13 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from latent_transport.checks import check_alike, check_finite, check_floating, check_points
+from latent_transport.checks import (
+    check_alike,
+    check_finite,
+    check_floating,
+    check_points,
+    check_precision,
+)
 from latent_transport.geometries.base import Geometry
 
 EDGES_AT_ONCE = 1024  # whose decoded points are held in memory together
@@ -178,6 +184,7 @@ class NeighbourGraph:
 
 def _check(codes: Tensor, neighbours: int, pieces: int) -> None:
     check_floating("codes", codes, "(n, d)", verb="are a")
+    check_precision("codes", codes)
     if codes.ndim != 2 or len(codes) < 2:
         raise ValueError(f"codes have shape {tuple(codes.shape)}; expected (n, d), n >= 2")
     if not torch.isfinite(codes).all():

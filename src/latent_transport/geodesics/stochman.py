@@ -61,7 +61,7 @@ class StochManManifold(Manifold):  # type: ignore[misc]  # StochMan has no types
             In squared units of the data.
         """
         points = curve if curve.ndim == 3 else curve[None]  # (B, N, d)
-        energy = self.geometry.curve_energy(points) / (points.shape[1] - 1)  # (B,)
+        energy = self.geometry.polygon_energy(points) / (points.shape[1] - 1)  # (B,)
         if reduction in (None, "none"):
             return energy
         return energy.mean() if reduction == "mean" else energy.sum()
@@ -124,7 +124,9 @@ class StochMan:
         begin = time.perf_counter()
         manifold = _Recorder(geometry)
         curve = StochManSpline(spline.start, spline.end, num_nodes=self.nodes).to(t.device)
-        geodesic_minimizing_energy(curve, manifold, max_iter=self.max_iterations, eval_grid=len(t))
+        most, count = self.max_iterations, len(t)
+        with torch.enable_grad():
+            geodesic_minimizing_energy(curve, manifold, max_iter=most, eval_grid=count)
         gradient = curve.params.grad  # (B, parameters, d)
         curve.requires_grad_(False)
         history = (len(t) - 1) * torch.stack(manifold.energies)  # (iterations, B)

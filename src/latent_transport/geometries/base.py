@@ -7,19 +7,30 @@ that the solvers need; lengths, energies, local norms and volumes follow from th
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 from torch.distributions import Distribution
 
-from latent_transport.checks import check_alike, check_finite, check_points
+from latent_transport.checks import check_alike, check_finite, check_points, check_precision
 from latent_transport.distributions.registry import factors, family_of
 from latent_transport.distributions.wasserstein import safe_sqrt
+from latent_transport.geometries.contract import check_decoding, flatten_points
 from latent_transport.geometries.decoded import Decoded
-from latent_transport.geometries.process import forward_mode, validate, without_validation
+from latent_transport.geometries.process import (
+    as_ordinary,
+    forward_mode,
+    outside_inference_mode,
+    plain_attention,
+    validate,
+    without_validation,
+)
 
 Decoder = Callable[[Tensor], Distribution]
+
+FUSED_ATTENTION = ("scaled_dot_product", "transformer_encoder_layer", "multi_head_attention")
 
 
 class Geometry(ABC):
@@ -28,10 +39,10 @@ class Geometry(ABC):
     Parameters
     ----------
     decoder : callable
-        Maps latent points (..., d) to a :class:`torch.distributions.Distribution` of batch shape
-        (..., D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
-        normals or discretised logistic mixtures. Its parameters (or buffers) decide device and
-        dtype.
+        Maps latent points (M, d) to a :class:`torch.distributions.Distribution` of batch shape
+        (M, D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
+        normals or discretised logistic mixtures; each point by itself, and always to the same. Its
+        parameters (or buffers) decide device and dtype.
 
     Attributes
     ----------
@@ -45,6 +56,7 @@ class Geometry(ABC):
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
+        self._attends = False  # as far as is known: a decoder whose attention has fused kernels
 
     @abstractmethod
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
@@ -62,7 +74,7 @@ class Geometry(ABC):
         """
 
     def decode(self, z: Tensor) -> Decoded:
-        """Decode latent points (..., d).
+        """Decode latent points (..., d), which the decoder gets as (M, d).
 
         Returns
         -------
@@ -72,29 +84,38 @@ class Geometry(ABC):
         Raises
         ------
         TypeError
-            If the points are no floating-point tensor, or the decoder returns no supported
-            distribution, or one of another dtype or device than the points.
+            If the points are no floating-point tensor, or of half precision, or the decoder returns
+            no supported distribution, or one of another dtype or device than the points.
         ValueError
-            If its batch shape is not (..., D).
+            If its batch shape is not (M, D).
         """
         check_points("z", z)
+        check_precision("z", z)
+        flat = flatten_points(z)  # (M, d)
         with without_validation():
             try:
-                distribution = factors(self.decoder(z))
+                distribution = factors(self.decoder(flat))
             except Exception as error:
                 error.add_note(
-                    f"raised by the decoder, called with latent points of shape {tuple(z.shape)}, "
-                    f"{z.dtype} on {z.device}"
+                    f"raised by the decoder, called with latent points of shape "
+                    f"{tuple(flat.shape)}, {z.dtype} on {z.device}"
                 )
+                if "nference tensor" in str(error):
+                    error.add_note(
+                        "a model made or loaded under torch.inference_mode() cannot be "
+                        "differentiated: make it outside, or under torch.no_grad()"
+                    )
                 raise
             family = family_of(distribution)
         shape = tuple(distribution.batch_shape)
-        if len(shape) != z.ndim or shape[:-1] != tuple(z.shape[:-1]):
+        if len(shape) != 2 or shape[0] != len(flat):
             raise ValueError(
-                f"the decoder maps latent points of shape {tuple(z.shape)} to distributions of "
-                f"batch shape {shape}; expected {(*z.shape[:-1], 'D')}, D the number of variables"
+                f"the decoder maps latent points of shape {tuple(flat.shape)} to distributions of "
+                f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables"
             )
-        p = family.coordinates(distribution)  # (..., C, D)
+        p = family.coordinates(distribution)  # (M, C, D)
+        if z.ndim != 2:
+            p = p.reshape(*z.shape[:-1], *p.shape[1:])  # (..., C, D)
         if p.dtype != z.dtype or p.device != z.device:
             raise TypeError(
                 f"the decoder maps latent points of {z.dtype} on {z.device} to parameters of "
@@ -115,13 +136,30 @@ class Geometry(ABC):
         p.check_finite(name)
         try:
             # With torch's own checks, which are off in all other calls.
-            validate(factors(self.decoder(z)))
+            validate(factors(self.decoder(flatten_points(z))))
         except ValueError as error:
             raise ValueError(
                 f"the decoder's parameters at {name} are not valid: {error}"
             ) from error
         return p
 
+    def check_decoder(self, *points: Tensor) -> None:
+        """Refuse a decoder that does not give each point a value of its own; cheap.
+
+        Parameters
+        ----------
+        *points : Tensor, shape (..., d)
+            Of which two are decoded, alone and together.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`decode`; also if the decoder is in train mode and has layers to which it
+            matters, is random, or mixes the points of a batch.
+        """
+        check_decoding(self.decode, *points)
+
+    @outside_inference_mode()
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         """Decode latent points (..., d), and differentiate in forward mode.
 
@@ -153,10 +191,23 @@ class Geometry(ABC):
             pair = torch.func.jvp(coordinates, (z,), (direction.expand_as(z),))
             return pair[0], pair[1]
 
-        z = z.contiguous()  # forward mode refuses expanded tensors
+        z = as_ordinary(z).contiguous()  # forward mode refuses expanded tensors
         axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
+
+        def differentiate() -> tuple[Tensor, Tensor]:
+            pairs = torch.vmap(push_forward, out_dims=(None, 0))(axes)  # type: ignore[arg-type]
+            return pairs[0], pairs[1]
+
         with forward_mode():
-            p, jacobian = torch.vmap(push_forward, out_dims=(None, 0))(axes)  # type: ignore[arg-type]
+            try:
+                with plain_attention() if self._attends else nullcontext():
+                    p, jacobian = differentiate()
+            except NotImplementedError as error:
+                if self._attends or not any(name in str(error) for name in FUSED_ATTENTION):
+                    raise
+                self._attends = True
+                with plain_attention():
+                    p, jacobian = differentiate()
         family = found[0].family
         return Decoded(family, p), Decoded(family, jacobian)
 
@@ -169,9 +220,10 @@ class Geometry(ABC):
         ------
         TypeError, ValueError
             If the points do not fit together or are not finite, or the decoder's parameters are
-            not.
+            not, or as :meth:`check_decoder`.
         """
         _check_vectors("z0", z0, "z1", z1)
+        self.check_decoder(z0, z1)
         p, q = self.decode(z0), self.decode(z1)
         p.check_finite("z0")
         q.check_finite("z1")
@@ -185,9 +237,10 @@ class Geometry(ABC):
         Raises
         ------
         TypeError, ValueError
-            As :meth:`decode`; also if there are fewer than two points.
+            As :meth:`check_decoder`; also if there are fewer than two points.
         """
         _check_curves(points)
+        self.check_decoder(points)
         p = self.decode(points)  # of (..., N)
         return safe_sqrt(self.residuals(p[..., :-1], p[..., 1:]).square().sum((-2, -1)))
 
@@ -229,10 +282,16 @@ class Geometry(ABC):
             As :meth:`segment_lengths`.
         """
         _check_curves(points)
+        self.check_decoder(points)
+        return self.polygon_energy(points)
+
+    def polygon_energy(self, points: Tensor) -> Tensor:
+        """Energy of polygons as :meth:`curve_energy`, without its checks: what solvers call."""
         p = self.decode(points)  # of (..., N)
         squares = self.residuals(p[..., :-1], p[..., 1:]).square().sum((-3, -2, -1))  # (...)
         return (points.shape[-2] - 1) * squares
 
+    @outside_inference_mode()
     def norm(self, z: Tensor, v: Tensor) -> Tensor:
         r"""Local length :math:`F(z, v)` of latent velocities: (..., d) twice to (...).
 
@@ -242,14 +301,17 @@ class Geometry(ABC):
         ------
         TypeError, ValueError
             If points and velocities do not fit together or are not finite, or the decoder's
-            parameters are not.
+            parameters are not, or as :meth:`check_decoder`.
         """
         _check_vectors("z", z, "v", v)
+        z, v = as_ordinary(z), as_ordinary(v)
+        self.check_decoder(z)
         p, jacobian = self.decode_with_jacobian(z)
         p.check_finite("z")
         dp = Decoded(p.family, _push_forward(jacobian, v))
         return safe_sqrt(self.local_residuals(p, dp).square().sum((-2, -1)))  # (...)
 
+    @outside_inference_mode()
     def tensor(self, z: Tensor, v: Tensor) -> Tensor:
         r"""Metric tensor at z in the direction v: shape (..., d, d).
 
@@ -276,6 +338,8 @@ class Geometry(ABC):
             As :meth:`norm`.
         """
         _check_vectors("z", z, "v", v)
+        z, v = as_ordinary(z), as_ordinary(v)
+        self.check_decoder(z)
         p, jacobian = self.decode_with_jacobian(z)
         p.check_finite("z")
         dp = _push_forward(jacobian, v).detach().requires_grad_()  # (..., C, D)
@@ -322,6 +386,7 @@ def _check_vectors(name: str, z: Tensor, other: str, v: Tensor) -> None:
     for label, x in ((name, z), (other, v)):
         check_points(label, x)
     check_alike(name, z, other, v)
+    check_precision(name, z)
     for label, x in ((name, z), (other, v)):
         check_finite(label, x)
 
@@ -330,3 +395,4 @@ def _check_curves(points: Tensor) -> None:
     check_points("points", points)
     if points.ndim < 2 or points.shape[-2] < 2:
         raise ValueError(f"points has shape {tuple(points.shape)}; expected (..., N, d), N >= 2")
+    check_precision("points", points)

@@ -11,7 +11,9 @@ from typing_extensions import override
 
 from latent_transport.checks import check_points, holds
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.contract import flatten_points
 from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.geometries.riemannian import Euclidean
 
 LARGEST_LOG_WEIGHT = 10.0
@@ -37,7 +39,7 @@ class Conformal(Geometry):
     geometry : Geometry
         The geometry to weigh; the weights of one that has a weight already multiply.
     log_density : callable
-        Latent points (..., d) to log q (...), each from its own point alone; differentiable.
+        Latent points (M, d) to log q (M,), each from its own point alone; differentiable.
     strength : float
         :math:`\beta`; 0 gives the base geometry.
     reference : float or Tensor of shape (), optional
@@ -86,13 +88,15 @@ class Conformal(Geometry):
     def log_weight(self, z: Tensor) -> Tensor:
         """Logarithm of the weight at latent points (..., d): shape (...)."""
         check_points("z", z)
-        log_density = self.log_density(z)  # (...)
-        if not isinstance(log_density, Tensor) or log_density.shape != z.shape[:-1]:
+        flat = flatten_points(z)  # (M, d)
+        log_density = self.log_density(flat)  # (M,)
+        if not isinstance(log_density, Tensor) or log_density.shape != flat.shape[:1]:
             found = getattr(log_density, "shape", type(log_density).__name__)
             raise ValueError(
-                f"log_density maps latent points of shape {tuple(z.shape)} to {found}; expected a "
-                f"tensor of shape {tuple(z.shape[:-1])}"
+                f"log_density maps latent points of shape {tuple(flat.shape)} to {found}; expected "
+                f"a tensor of shape {tuple(flat.shape[:1])}"
             )
+        log_density = log_density.reshape(z.shape[:-1])  # (...)
         exponent = -self.strength * (log_density - self.reference)  # (...)
         below = LARGEST_LOG_WEIGHT - F.softplus(LARGEST_LOG_WEIGHT - exponent)  # (...)
         return F.softplus(LARGEST_LOG_WEIGHT + below) - LARGEST_LOG_WEIGHT  # (...)
@@ -102,7 +106,9 @@ class Conformal(Geometry):
         return self.geometry.decode(z).weigh(self.log_weight(z))
 
     @override
+    @outside_inference_mode()
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
+        z = as_ordinary(z)
         p, jacobian = self.geometry.decode_with_jacobian(z)
 
         def total(at: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,6 +130,7 @@ class Conformal(Geometry):
         return log_weight.exp() * self.geometry.local_residuals(p, dp)  # (..., M, D)
 
     @override
+    @outside_inference_mode()
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
         base = self.geometry.volume(z)  # (...)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from latent_transport.distributions.registry import distribution_mean
 from latent_transport.geometries.base import Decoder, Geometry
+from latent_transport.geometries.contract import flatten_points
 
 FINE_SEGMENTS = 256
 MEASURING_MEMORY = 2**28
@@ -29,6 +30,7 @@ def measure_curves(
     tuple of Tensor, each (B,)
         Length (Roy & Hauberg 2022, Eq. 7) and energy; see :meth:`Geometry.curve_energy`.
     """
+    geometry.check_decoder(points)
     with torch.no_grad():
         p = geometry.decode(points[:1, 0])  # of (1,)
         size = max(1, memory // (4 * points.shape[1] * p.numel() * p.element_size()))
@@ -75,4 +77,6 @@ def points_along(points: Tensor, parameters: Tensor) -> Tensor:
 
 def decode_along(decoder: Decoder, points: Tensor, parameters: Tensor) -> Tensor:
     """Decoder means along polylines (B, N, d) at ``parameters`` (B, T): shape (B, T, D)."""
-    return distribution_mean(decoder(points_along(points, parameters)))  # (B, T, D)
+    along = points_along(points, parameters)  # (B, T, d)
+    means = distribution_mean(decoder(flatten_points(along)))  # (B T, D)
+    return means.unflatten(0, along.shape[:2])  # (B, T, D)

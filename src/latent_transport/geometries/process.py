@@ -12,11 +12,17 @@ other thread is in a geometry.
 
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
 from torch.distributions import Distribution
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @dataclass
@@ -87,4 +93,49 @@ def validate(distribution: Distribution) -> None:
 def forward_mode() -> Iterator[None]:
     """Differentiate in forward mode: one thread at a time, which may nest such sections."""
     with _forward_mode:
+        _load_decompositions()
         yield
+
+
+@contextmanager
+def plain_attention() -> Iterator[None]:
+    """Have attention computed by elementary operations: its fused kernels only run backwards.
+
+    Within :func:`forward_mode` only, for torch keeps its choice of kernels for all threads.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@cache
+def _load_decompositions() -> None:
+    """Have torch load what its first forward derivative needs, which it scripts with a warning."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.filterwarnings("ignore", ".torch.jit.script. is deprecated")
+        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
+
+
+@contextmanager
+def outside_inference_mode() -> Iterator[None]:
+    """Leave :func:`torch.inference_mode`, which forbids all derivatives; as ``no_grad`` does not.
+
+    Gradients of what the section returns stay off, as they were.
+    """
+    if not torch.is_inference_mode_enabled():
+        yield
+        return
+    with torch.inference_mode(False), torch.no_grad():
+        yield
+
+
+def as_ordinary(x: Tensor) -> Tensor:
+    """Return the tensor, or a copy of one made in inference mode, which cannot be differentiated.
+
+    To be called outside of inference mode.
+    """
+    return x.clone() if x.is_inference() else x

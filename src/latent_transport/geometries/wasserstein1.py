@@ -9,6 +9,7 @@ from typing_extensions import override
 from latent_transport.checks import check_finite, check_points
 from latent_transport.geometries.base import Decoder, Geometry
 from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 
 
 class Wasserstein1(Geometry):
@@ -42,6 +43,7 @@ class Wasserstein1(Geometry):
         return norm.unsqueeze(-2)  # (..., 1, D)
 
     @override
+    @outside_inference_mode()
     def volume(self, z: Tensor) -> Tensor:
         r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.
 
@@ -72,6 +74,8 @@ class Wasserstein1(Geometry):
                 f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
             )
         check_finite("z", z)
+        z = as_ordinary(z)
+        self.check_decoder(z)
         p, jacobian = self.decode_with_jacobian(z)
         p.check_finite("z")
         along_x, along_y = jacobian.coordinates  # (..., C, D) each

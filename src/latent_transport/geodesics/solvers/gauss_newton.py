@@ -44,7 +44,9 @@ class GaussNewton:
     Warns
     -----
     RuntimeWarning
-        If the decoder does not allow forward-mode differentiation; :class:`LBFGS` solves instead.
+        If the decoder does not allow forward-mode differentiation; :class:`LBFGS` solves instead,
+        from the same start and with the same settings. ``max_iterations`` is then its budget of
+        evaluations too: steps of L-BFGS cost less and bring less, so that curves may need more.
     """
 
     max_iterations: int = 100
@@ -63,11 +65,17 @@ class GaussNewton:
             reason = str(error).strip().splitlines()[0]
             warnings.warn(
                 f"the decoder cannot be differentiated in forward mode ({reason}); solving by "
-                "L-BFGS instead of Gauss-Newton",
+                f"L-BFGS instead of Gauss-Newton, with the same max_iterations = "
+                f"{self.max_iterations}",
                 RuntimeWarning,
                 stacklevel=3,  # who called connecting_geodesics
             )
-            fallback = LBFGS(tolerance=self.tolerance, memory=self.memory, progress=self.progress)
+            fallback = LBFGS(
+                max_iterations=self.max_iterations,
+                tolerance=self.tolerance,
+                memory=self.memory,
+                progress=self.progress,
+            )
             return fallback.minimize(geometry, spline, t)
         descent = Descent(
             max_iterations=self.max_iterations,

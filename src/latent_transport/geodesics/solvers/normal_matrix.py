@@ -21,9 +21,11 @@ def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
     size = left.shape[1] * z.shape[-1]
     normal = z.new_zeros(len(z), size, size)
     for m in range(residuals.shape[2]):
-        # Residuals of different variables share no number: one sum gives all partials.
+        with torch.enable_grad():
+            # Residuals of different variables share no number: one sum gives all partials.
+            total = residuals[:, :, m].sum()
         partials = torch.autograd.grad(
-            residuals[:, :, m].sum(), (*first.tensors, *second.tensors), retain_graph=True
+            total, (*first.tensors, *second.tensors), retain_graph=True
         )  # (b, N - 1, C or 1, D) each
         count = len(first.tensors)
         with torch.no_grad():

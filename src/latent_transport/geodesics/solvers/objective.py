@@ -35,7 +35,7 @@ def energy_objective(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Obje
     def evaluate(rows: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
         controls = controls.detach().requires_grad_()
         with torch.enable_grad():
-            energy = geometry.curve_energy(line[rows] + basis @ controls)  # (b,)
+            energy = geometry.polygon_energy(line[rows] + basis @ controls)  # (b,)
             if not energy.requires_grad:
                 raise ValueError(
                     "the decoder's output does not depend differentiably on z; a decoder must not "
