@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 from typing_extensions import override
 
 from latent_transport.distributions.family import Family, divide_by_argument
-from latent_transport.kernels.pmf import wasserstein1_pmf
+from latent_transport.kernels.pmf import categorical_wasserstein1
 
 
 class CategoricalFamily(Family[Categorical]):
@@ -20,7 +20,7 @@ class CategoricalFamily(Family[Categorical]):
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
-        return wasserstein1_pmf(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
+        return categorical_wasserstein1(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
 
     @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
