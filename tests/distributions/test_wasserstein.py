@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, Poisson
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.registry import family_of
 from latent_transport.distributions.wasserstein import (
     product_wasserstein1,
     wasserstein1,
@@ -78,6 +79,46 @@ def test_product_is_the_root_of_the_sum_of_squares():
     expected = np.sqrt((wasserstein1(p, q).numpy() ** 2).sum(-1))
     np.testing.assert_allclose(product_wasserstein1(p, q), expected)
     assert product_wasserstein1(p, q).shape == (3, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [0.0, -0.5, 3.0])
+@pytest.mark.parametrize("exponent", [-1.0, -0.6, 0.0, 0.6, 1.0])
+def test_normals_know_no_unit(exponent, shift, dtype):
+    """1e+-30 in single and 1e+-300 in double precision: W1, W2 and the products are linear."""
+    unit = 10.0 ** (exponent * (30 if dtype == torch.float32 else 300))
+    loc, scale = draw(4, 3).to(dtype), draw(4, 3, seed=1).exp().to(dtype)
+    parameters = [loc, scale, loc.roll(1, 0) + shift, scale.roll(1, 0)]
+    scaled = [(unit * x).requires_grad_() for x in parameters]
+    exact = [(x.detach().double() / unit).requires_grad_() for x in scaled]
+    for distance in (wasserstein1, product_wasserstein1):
+        found, expected = (distance(Normal(*x[:2]), Normal(*x[2:])) for x in (scaled, exact))
+        rtol = 1e-6 if dtype == torch.float32 else 1e-12
+        torch.testing.assert_close(found.double() / unit, expected, rtol=rtol, atol=0)
+        slopes = (torch.autograd.grad(x.sum(), y) for x, y in ((found, scaled), (expected, exact)))
+        for slope, truth in zip(*slopes, strict=True):
+            torch.testing.assert_close(slope.double(), truth, rtol=1e4 * rtol, atol=10 * rtol)
+    p, q = (torch.stack(x, -2) for x in (scaled[:2], scaled[2:]))
+    family = family_of(Normal(*scaled[:2]))
+    torch.testing.assert_close(family.wasserstein1_norm(p, p - q), wasserstein1_of(p, q))
+    torch.testing.assert_close(family.wasserstein2_residuals(p, q), p - q, rtol=0, atol=0)
+
+
+def wasserstein1_of(p, q):
+    return wasserstein1(*(Normal(*x.unbind(-2)) for x in (p, q)))
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e-17, 1.0, 1e17, 1e25])
+def test_product_of_tiny_and_huge_distances(unit):
+    loc = unit * torch.tensor([[3.0, 4.0], [0.0, 4.0], [0.0, 0.0]])
+    p, q = Normal(loc.requires_grad_(), 1.0), Normal(torch.zeros(2), 1.0)
+    found = product_wasserstein1(p, q)
+    torch.testing.assert_close(found / unit, torch.tensor([5.0, 4.0, 0.0]))
+    (slope,) = torch.autograd.grad(found.sum(), loc)
+    torch.testing.assert_close(slope, torch.tensor([[0.6, 0.8], [0.0, 1.0], [0.0, 0.0]]))
+    assert product_wasserstein1(*(x.expand((5, 2)) for x in (q, q))).tolist() == 5 * [0]
+    none = Normal(torch.zeros(3, 0), 1.0)
+    assert product_wasserstein1(none, none).tolist() == 3 * [0]
 
 
 supports = st.integers(2, 4).flatmap(

@@ -35,10 +35,10 @@ class CategoricalFamily(Family[Categorical]):
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the angle between the vectors of roots, on the sphere of radius 2.
 
-        Probabilities are kept one rounding away from 0, where the root has no slope.
+        Probabilities count as the least normal number at least: at 0 the root has no slope.
         """
-        eps = torch.finfo(p.dtype).eps
-        p, q = p.clamp(min=eps), q.clamp(min=eps)
+        tiny = torch.finfo(p.dtype).tiny
+        p, q = p.clamp(min=tiny), q.clamp(min=tiny)
         # Half the difference of the roots, written without it.
         chord = (p - q) / (2 * (p.sqrt() + q.sqrt()))  # (..., n, D)
         square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)

@@ -143,7 +143,12 @@ def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     TypeError, ValueError
         As :func:`wasserstein1`.
     """
-    return safe_sqrt(wasserstein1(p, q).square().sum(-1))  # (...)
+    each = wasserstein1(p, q)  # (..., D)
+    # In units of their sum where squares would overflow or vanish.
+    total, info = each.detach().sum(-1, keepdim=True), torch.finfo(each.dtype)  # (..., 1)
+    extreme = (total < info.tiny**0.5 * 1e3) | (total > info.max**0.5 / 1e3)  # (..., 1)
+    unit = torch.where(extreme & (total > 0) & total.isfinite(), total, 1)  # (..., 1)
+    return safe_sqrt((each / unit).square().sum(-1)) * unit.squeeze(-1)  # (...)
 
 
 def safe_sqrt(x: Tensor) -> Tensor:
