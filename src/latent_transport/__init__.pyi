@@ -1,6 +1,7 @@
 from .distributions.logistic_mixture import DiscretizedLogisticMixture as DiscretizedLogisticMixture
 from .distributions.wasserstein import product_wasserstein1 as product_wasserstein1
 from .distributions.wasserstein import wasserstein1 as wasserstein1
+from .distributions.wasserstein import wasserstein1_pmf as wasserstein1_pmf
 from .geodesics.connect import connecting_geodesics as connecting_geodesics
 from .geodesics.curves import CubicSpline as CubicSpline
 from .geodesics.graphs import NeighbourGraph as NeighbourGraph
@@ -19,7 +20,6 @@ from .geometries.riemannian import Euclidean as Euclidean
 from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2
 from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
-from .kernels.pmf import wasserstein1_pmf as wasserstein1_pmf
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
 from .models.ensembles import EnsembleDecoder as EnsembleDecoder

@@ -97,9 +97,10 @@ def check_finite(name: str, x: Tensor) -> None:
 def holds(condition: Tensor) -> bool:
     """Whether a condition holds everywhere, as far as that can be seen.
 
-    Values cannot be seen on the meta device, nor be branched on under ``torch.vmap``.
+    Values cannot be seen on the meta device or in a program that is being compiled, nor be
+    branched on under ``torch.vmap``.
     """
-    if condition.is_meta:
+    if condition.is_meta or torch.compiler.is_compiling():
         return True
     try:
         return bool(condition.all())

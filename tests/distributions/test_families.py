@@ -6,11 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from torch.distributions import Bernoulli, Categorical, Normal
 
 from latent_transport.distributions import fisher
 from latent_transport.distributions.fisher import logistic_information
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.registry import family_of
+from latent_transport.distributions.wasserstein import wasserstein1
 from latent_transport.kernels.logistic import logistic_norm
 from tests.problems import DOUBLE, make_network
 
@@ -81,10 +83,10 @@ def test_fisher_rao_is_exact_for_any_step(step):
     categorical, bernoulli, normal = (
         coordinates(name)[0] for name in ("categorical", "bernoulli", "normal")
     )
-    two = (torch.cat((1 - x, x)) for x in (p, q))
+    two = [torch.cat((x, 1 - x)) for x in (p, q)]
     torch.testing.assert_close(
         categorical.fisher_rao_residuals(*two).norm(),
-        bernoulli.fisher_rao_residuals(p, q).norm(),
+        bernoulli.fisher_rao_residuals(*two).norm(),
         rtol=1e-10,
         atol=0,
     )
@@ -105,6 +107,149 @@ def test_fisher_rao_of_close_distributions_is_accurate_in_single_precision(name)
     single = family.fisher_rao_residuals(p, q).double()
     double = family.fisher_rao_residuals(p.double(), q.double())
     torch.testing.assert_close(single, double, rtol=2e-3, atol=1e-5 * double.abs().max())
+
+
+def fisher_rao(p, q):
+    """Fisher-Rao distances of two distributions of batch shape (D,)."""
+    family = family_of(p)
+    return family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q)).norm(dim=-2)
+
+
+exponents = {torch.float32: 36, torch.float64: 290}  # of 10, in which a dtype has normal numbers
+
+
+@given(st.floats(-1, 1), st.floats(-3, 3), st.floats(-3, 3), st.sampled_from(list(exponents)))
+@settings(deadline=None, max_examples=100)
+def test_fisher_rao_of_normals_knows_no_unit(unit, shift, log_ratio, dtype):
+    unit = 10 ** (unit * (exponents[dtype] - 4))
+    x = torch.tensor([0, unit, shift * unit, 10**log_ratio * unit], dtype=dtype, requires_grad=True)
+    m, s, n, t = x.detach().double()
+    found = fisher_rao(Normal(x[:1], x[1:2]), Normal(x[2:3], x[3:]))
+    chord = torch.hypot((m - n) / 2**0.5, s - t) / s.sqrt() / t.sqrt() / 2
+    expected = 2 * 2**0.5 * torch.asinh(chord)
+    torch.testing.assert_close(found.double(), expected[None], rtol=2e-6, atol=1e-18)
+    (slope,) = torch.autograd.grad(found.square().sum(), x) if chord > 0 else (0 * x,)
+    # In logarithms of the scales, and locations in their units, slopes are of order one.
+    assert torch.isfinite(slope).all()
+    assert (slope[1:2] * x[1] + slope[3:] * x[3] + slope[2] * x[2]).abs() < 1e-3 * (1 + found**2)
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.sampled_from(list(exponents)))
+@settings(deadline=None, max_examples=60)
+def test_fisher_rao_of_concentric_normals_is_a_logarithm_of_any_ratio(first, second, dtype):
+    scales = [10 ** (x * exponents[dtype] / 1.01) for x in (first, second)]
+    s, t = torch.tensor(scales, dtype=dtype).split(1)
+    expected = 2**0.5 * (s.double().log() - t.double().log()).abs()
+    found = fisher_rao(Normal(0 * s, s), Normal(0 * t, t))
+    torch.testing.assert_close(found.double(), expected, rtol=2e-6, atol=2e-6)
+
+
+def test_fisher_rao_of_distant_narrow_normals():
+    p, q = (Normal(torch.tensor([x]), torch.tensor([1e-30])) for x in (0.0, 1.0))
+    expected = 2 * 2**0.5 * np.arcsinh(1e30 / 8**0.5)
+    assert float(fisher_rao(p, q)) == pytest.approx(expected, rel=1e-6)
+
+
+@given(st.floats(-85, 85), st.floats(-85, 85), st.sampled_from([torch.float32, torch.float64]))
+@settings(deadline=None, max_examples=100)
+def test_fisher_rao_of_bernoullis_from_logits_loses_neither_end(first, second, dtype):
+    logits = torch.tensor([first, second], dtype=dtype)[:, None].requires_grad_()
+    found = fisher_rao(*(Bernoulli(logits=x) for x in logits))
+    a, b = logits.detach().double().squeeze(-1)
+    expected = 2 * torch.atan2(((a - b) / 4).sinh(), ((a + b) / 4).cosh())
+    rounding = torch.finfo(dtype).eps / (torch.minimum(a.abs(), b.abs()) / 2).cosh()
+    assert (found - expected.abs()).abs() <= 1e-5 * expected.abs() + 2 * rounding
+    # The angle 2 atan(exp(logit/2)) has the slope 1/(2 cosh(logit/2)).
+    slopes = expected / torch.stack((a / 2, -b / 2)).cosh() * torch.tensor([1, -1])
+    if first != second:
+        (found,) = torch.autograd.grad(found.square().sum(), logits)
+        torch.testing.assert_close(
+            found[:, 0].double(), slopes, rtol=1e-4, atol=4 * float(rounding)
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [(-18, -30, 2.462e-4), (-20, -10, 0.013385), (18, 30, 2.462e-4), (-80, 80, 3.14159)],
+)
+def test_fisher_rao_of_bernoullis_does_not_depend_on_what_was_asked_before(first, second, expected):
+    p, q = (Bernoulli(logits=torch.tensor([float(x)])) for x in (first, second))
+    assert float(fisher_rao(p, q)) == pytest.approx(expected, rel=2e-4)
+    assert p.probs.shape == q.probs.shape == (1,)
+    assert float(fisher_rao(p.expand((2,)), q)[1]) == pytest.approx(expected, rel=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("asked", [False, True])
+def test_fisher_rao_of_bernoullis_from_probabilities(dtype, asked):
+    probs = torch.tensor([0, 1e-30, 1e-9, 0.3, 0.5, 1 - 1e-3, 1], dtype=dtype)
+    p, q = Bernoulli(probs[:, None]), Bernoulli(probs)
+    if asked:  # of torch, which then keeps logits that are cut off
+        assert p.logits.isfinite().all()
+    exact = probs.double()
+    turn = torch.where(exact < 0.5, exact.sqrt().asin(), np.pi / 2 - (1 - exact).sqrt().asin())
+    expected = 2 * (turn[:, None] - turn).abs()
+    family = family_of(p)
+    found = family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q)).squeeze(-2)
+    torch.testing.assert_close(
+        found.abs().double(), expected, rtol=3e-6, atol=1e-8 if asked else 1e-15
+    )
+    assert torch.equal(wasserstein1(p, q), (probs[:, None] - probs).abs())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "concentration"), [(2, 0.01), (10, 0.1), (5000, 0.1), (5000, 0.001)])
+def test_fisher_rao_of_sparse_categoricals(n, concentration, dtype):
+    rng = np.random.default_rng(n)
+    p, q = torch.tensor(rng.dirichlet(np.full(n, concentration), (2, 8))).to(dtype)
+    p, q = (x / x.sum(-1, keepdim=True) for x in (p, q))
+    p[0], q[0] = 0, 0
+    p[0, 0] = q[0, -1] = 1
+    distance = fisher_rao(*(Categorical(x) for x in (p, q))).double()
+    p, q = p.double(), q.double()
+    p, q = p / p.sum(-1, keepdim=True), q / q.sum(-1, keepdim=True)
+    expected = 4 * ((p.sqrt() - q.sqrt()).norm(dim=-1) / 2).asin()
+    torch.testing.assert_close(distance, expected, rtol=2e-6, atol=2e-6)
+    torch.testing.assert_close(distance[0], torch.tensor(np.pi, **DOUBLE), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("family", [Bernoulli, Categorical])
+def test_slopes_of_fisher_rao_are_finite_at_impossible_events_and_0_where_equal(family, dtype):
+    ends = torch.tensor([[0, 0.5, 0.5], [0, 1, 0], [0.3, 0, 0.7]], dtype=dtype)
+    x, y = ends[:, None].clone().requires_grad_(), ends.clone().requires_grad_()
+    found = fisher_rao_squares(family, x, y)
+    for gradient in torch.autograd.grad(found.sum(), (x, y)):
+        assert torch.isfinite(gradient).all()
+    for gradient in torch.autograd.grad(fisher_rao_squares(family, y, y.detach()).sum(), y):
+        assert (gradient == 0).all()
+
+
+def fisher_rao_squares(family, x, y):
+    p, q = (family(probs=z) for z in (x, y))
+    coordinates = family_of(p).coordinates
+    return family_of(p).fisher_rao_residuals(coordinates(p), coordinates(q)).square().sum(-2)
+
+
+@pytest.mark.parametrize("name", ["normal", "bernoulli", "categorical"])
+def test_slopes_of_fisher_rao_match_finite_differences_far_out(name):
+    """In logits and logarithms of scales, in which extreme distributions are smooth."""
+
+    def residuals(x, y):
+        if name == "normal":
+            p, q = (Normal(z[..., 0], (20 * z[..., 1]).exp()) for z in (x, y))
+        else:
+            law = Bernoulli if name == "bernoulli" else Categorical
+            p, q = (law(logits=30 * z) for z in (x, y))
+        family = family_of(p)
+        return family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q))
+
+    ends = tuple(draw(5, 3, 2, seed=seed).requires_grad_() for seed in (0, 1))
+    assert torch.autograd.gradcheck(residuals, ends, eps=1e-7, atol=1e-6, check_forward_ad=True)
+    mapped = torch.vmap(residuals)(*ends)
+    torch.testing.assert_close(
+        mapped, torch.stack([residuals(*x) for x in zip(*ends, strict=True)])
+    )
 
 
 def dense_information(loc, scale):

@@ -12,8 +12,12 @@ from scipy import integrate, stats
 from torch.distributions import Bernoulli, Categorical, Independent, Normal, Poisson
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
-from latent_transport.distributions.wasserstein import product_wasserstein1, wasserstein1
-from latent_transport.kernels.pmf import wasserstein1_pmf
+from latent_transport.distributions.registry import family_of
+from latent_transport.distributions.wasserstein import (
+    product_wasserstein1,
+    wasserstein1,
+    wasserstein1_pmf,
+)
 from tests.problems import DOUBLE, make_network
 
 LEVELS = np.arange(256)
@@ -77,6 +81,46 @@ def test_product_is_the_root_of_the_sum_of_squares():
     assert product_wasserstein1(p, q).shape == (3, 4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shift", [0.0, -0.5, 3.0])
+@pytest.mark.parametrize("exponent", [-1.0, -0.6, 0.0, 0.6, 1.0])
+def test_normals_know_no_unit(exponent, shift, dtype):
+    """1e+-30 in single and 1e+-300 in double precision: W1, W2 and the products are linear."""
+    unit = 10.0 ** (exponent * (30 if dtype == torch.float32 else 300))
+    loc, scale = draw(4, 3).to(dtype), draw(4, 3, seed=1).exp().to(dtype)
+    parameters = [loc, scale, loc.roll(1, 0) + shift, scale.roll(1, 0)]
+    scaled = [(unit * x).requires_grad_() for x in parameters]
+    exact = [(x.detach().double() / unit).requires_grad_() for x in scaled]
+    for distance in (wasserstein1, product_wasserstein1):
+        found, expected = (distance(Normal(*x[:2]), Normal(*x[2:])) for x in (scaled, exact))
+        rtol = 1e-6 if dtype == torch.float32 else 1e-12
+        torch.testing.assert_close(found.double() / unit, expected, rtol=rtol, atol=0)
+        slopes = (torch.autograd.grad(x.sum(), y) for x, y in ((found, scaled), (expected, exact)))
+        for slope, truth in zip(*slopes, strict=True):
+            torch.testing.assert_close(slope.double(), truth, rtol=1e4 * rtol, atol=10 * rtol)
+    p, q = (torch.stack(x, -2) for x in (scaled[:2], scaled[2:]))
+    family = family_of(Normal(*scaled[:2]))
+    torch.testing.assert_close(family.wasserstein1_norm(p, p - q), wasserstein1_of(p, q))
+    torch.testing.assert_close(family.wasserstein2_residuals(p, q), p - q, rtol=0, atol=0)
+
+
+def wasserstein1_of(p, q):
+    return wasserstein1(*(Normal(*x.unbind(-2)) for x in (p, q)))
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e-17, 1.0, 1e17, 1e25])
+def test_product_of_tiny_and_huge_distances(unit):
+    loc = unit * torch.tensor([[3.0, 4.0], [0.0, 4.0], [0.0, 0.0]])
+    p, q = Normal(loc.requires_grad_(), 1.0), Normal(torch.zeros(2), 1.0)
+    found = product_wasserstein1(p, q)
+    torch.testing.assert_close(found / unit, torch.tensor([5.0, 4.0, 0.0]))
+    (slope,) = torch.autograd.grad(found.sum(), loc)
+    torch.testing.assert_close(slope, torch.tensor([[0.6, 0.8], [0.0, 1.0], [0.0, 0.0]]))
+    assert product_wasserstein1(*(x.expand((5, 2)) for x in (q, q))).tolist() == 5 * [0]
+    none = Normal(torch.zeros(3, 0), 1.0)
+    assert product_wasserstein1(none, none).tolist() == 3 * [0]
+
+
 supports = st.integers(2, 4).flatmap(
     lambda n: st.lists(
         st.tuples(*[st.lists(st.floats(0.01, 1), min_size=n, max_size=n)] * 2),
@@ -115,6 +159,63 @@ def test_product_bound_is_attained_where_one_variable_differs():
     assert each[0] == 0
     found = product_wasserstein1(Categorical(p), Categorical(q))
     torch.testing.assert_close(found, each[1])
+
+
+rows = st.lists(st.floats(0, 1), min_size=2, max_size=60).filter(lambda x: sum(x) > 1e-3)
+
+
+@given(rows, st.integers(0, 100), st.sampled_from([1.0, 7.0]))
+@settings(deadline=None, max_examples=60)
+def test_wasserstein1_of_probabilities_matches_scipy(row, seed, mass):
+    p = np.array(row) / sum(row)
+    q = np.random.default_rng(seed).dirichlet(np.ones(len(p)))
+    found = wasserstein1_pmf(*(mass * torch.tensor(x) for x in (p, q)))
+    assert float(found) == pytest.approx(mass * discrete_wasserstein1(p, q), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [1, 2, 256, 5000])
+def test_rounding_of_probabilities_is_no_difference_of_masses(dtype, n):
+    p, q = (torch.softmax(3 * draw(4, 20, n, seed=seed).to(dtype), -1) for seed in (0, 1))
+    assert wasserstein1_pmf(p, q).shape == (4, 20)
+    logistics = DiscretizedLogisticMixture(*(x.float()[..., :5] for x in (p, 255 * p, 9 * q + 1)))
+    levels = logistics.probs if n == 256 else p
+    assert wasserstein1_pmf(levels, levels.roll(1, 0)).shape == levels.shape[:-1]
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "message"),
+    [
+        ([0.5, 0.5], [0.5, 0.4], r"row of p sums to 1, the one of q to 0\.9; expected the same"),
+        ([1.0, 2.0], [0.0, 1.0], r"row of p sums to 3, the one of q to 1;.*divide"),
+        ([[0.5, 0.5], [0.5, 0.49999]], [0.5, 0.5], r"row of p sums to 0\.99999"),
+        ([1.5, -0.5], [0.5, 0.5], r"p has the negative entry -0\.5"),
+        ([0.5, 0.5], [1.001, -0.001], r"q has the negative entry -0\.001"),
+        ([0.5, 0.5], [0.5, 0.5, 0.0], r"p has shape \(2,\), q \(3,\); expected \(\.\.\., n\)"),
+        ([[0.5, 0.5]] * 2, [[0.5, 0.5]] * 3, r"p has shape \(2, 2\), q \(3, 2\)"),
+        (0.5, [0.5, 0.5], r"p has shape \(\)"),
+        ([], [], r"p has shape \(0,\)"),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_no_pair_of_distributions_is_refused(p, q, message, dtype):
+    with pytest.raises(ValueError, match=message):
+        wasserstein1_pmf(*(torch.tensor(x, dtype=dtype) for x in (p, q)))
+    with pytest.raises(TypeError, match=r"q is a torch\.int64"):
+        wasserstein1_pmf(torch.ones(2), torch.ones(2, dtype=torch.int64))
+
+
+def test_probabilities_that_cannot_be_seen_are_not_checked():
+    p, q = (torch.softmax(draw(6, 9, seed=seed), -1) for seed in (0, 1))
+    expected = wasserstein1_pmf(p, q)
+    assert torch.equal(torch.vmap(wasserstein1_pmf)(p, q), expected)
+    assert wasserstein1_pmf(p.to("meta"), q.to("meta")).shape == (6,)
+    compiled = torch.compile(wasserstein1_pmf, fullgraph=True, backend="eager")
+    assert torch.equal(compiled(p, q), expected)
+    slope = torch.func.grad(lambda p: wasserstein1_pmf(p, q).sum())(p)
+    assert torch.equal(slope, torch.func.vmap(torch.func.grad(wasserstein1_pmf))(p, q))
+    logits = draw(6, 9, seed=2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: wasserstein1_pmf(x.softmax(-1), q), (logits,))
 
 
 def test_batch_shapes_broadcast():

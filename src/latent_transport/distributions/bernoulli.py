@@ -9,35 +9,54 @@ from latent_transport.distributions.family import Family
 
 
 class BernoulliFamily(Family[Bernoulli]):
-    """Bernoulli distributions on {0, 1}; coordinate: the probability of 1."""
+    """Bernoulli distributions on {0, 1}; coordinates: the probabilities of 1 and of 0.
+
+    Either may be far below the rounding of the other, where only a logit tells it.
+    """
 
     plural = "Bernoulli distributions"
 
     @override
     def coordinates(self, distribution: Bernoulli) -> Tensor:
-        return distribution.probs.unsqueeze(-2)  # (..., 1, D)
+        p = distribution.probs  # (..., D)
+        rest = 1 - p  # (..., D)
+        if "logits" in vars(distribution):
+            # Logits that were not given, but made by torch from probabilities, are cut off.
+            logits = distribution.logits  # (..., D)
+            rest = torch.where(logits.sigmoid() == p, (-logits).sigmoid(), rest)  # (..., D)
+        return torch.stack((p, rest), -2)  # (..., 2, D)
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
-        return (p - q).abs().squeeze(-2)  # (..., D)
+        return (p - q)[..., 0, :].abs()  # (..., D)
 
     @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
-        return dp.abs().squeeze(-2)  # (..., D)
+        return dp[..., 0, :].abs()  # (..., D)
 
     @override
     def mean(self, p: Tensor) -> Tensor:
-        return p.squeeze(-2)  # (..., D)
+        return p[..., 0, :]  # (..., D)
 
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the difference of the angles 2 asin(sqrt(p)).
 
-        Probabilities are kept one rounding away from 0 and 1, where the angle has no slope.
+        Probabilities count as the least normal number at least: at 0 the root has no slope, and
+        that of the residuals is 0.
         """
-        eps = torch.finfo(p.dtype).eps
-        p, q = p.clamp(eps, 1 - eps), q.clamp(eps, 1 - eps)
+        p, q = _keep_off_the_ends(p), _keep_off_the_ends(q)
+        change = p - q  # (..., 2, D), the second entry the negative of the first but for rounding
+        ones, zeros = change.split(1, -2)  # (..., 1, D) each
+        change = torch.where((p + q)[..., :1, :] < 1, ones, -zeros)  # (..., 1, D)
+        (root_p, rest_p), (root_q, rest_q) = p.sqrt().split(1, -2), q.sqrt().split(1, -2)
         # The sine of a difference, without one of nearly equal roots.
-        sine = (p - q) / ((p * (1 - q)).sqrt() + (q * (1 - p)).sqrt())
-        cosine = (p * q).sqrt() + ((1 - p) * (1 - q)).sqrt()
+        sine = change / (root_p * rest_q + root_q * rest_p)  # (..., 1, D)
+        cosine = root_p * root_q + rest_p * rest_q  # (..., 1, D)
         return 2 * torch.atan2(sine, cosine)  # (..., 1, D)
+
+
+def _keep_off_the_ends(p: Tensor) -> Tensor:
+    tiny = torch.finfo(p.dtype).tiny
+    inside = (p > tiny).all(-2, keepdim=True)  # (..., 1, D)
+    return torch.where(inside, p, p.detach().clamp(min=tiny))  # (..., 2, D)

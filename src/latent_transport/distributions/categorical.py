@@ -6,7 +6,7 @@ from torch.distributions import Categorical
 from typing_extensions import override
 
 from latent_transport.distributions.family import Family, divide_by_argument
-from latent_transport.kernels.pmf import wasserstein1_pmf
+from latent_transport.kernels.pmf import categorical_wasserstein1
 
 
 class CategoricalFamily(Family[Categorical]):
@@ -20,7 +20,7 @@ class CategoricalFamily(Family[Categorical]):
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
-        return wasserstein1_pmf(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
+        return categorical_wasserstein1(p.movedim(-2, -1), q.movedim(-2, -1))  # (..., D)
 
     @override
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
@@ -35,10 +35,10 @@ class CategoricalFamily(Family[Categorical]):
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the angle between the vectors of roots, on the sphere of radius 2.
 
-        Probabilities are kept one rounding away from 0, where the root has no slope.
+        Probabilities count as the least normal number at least: at 0 the root has no slope.
         """
-        eps = torch.finfo(p.dtype).eps
-        p, q = p.clamp(min=eps), q.clamp(min=eps)
+        tiny = torch.finfo(p.dtype).tiny
+        p, q = p.clamp(min=tiny), q.clamp(min=tiny)
         # Half the difference of the roots, written without it.
         chord = (p - q) / (2 * (p.sqrt() + q.sqrt()))  # (..., n, D)
         square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)

@@ -46,8 +46,16 @@ class NormalFamily(Family[Normal]):
         is the hyperbolic sine of half the distance.
         """
         (loc_p, scale_p), (loc_q, scale_q) = p.unbind(-2), q.unbind(-2)  # (..., D) each
-        width = 2 * (scale_p * scale_q).sqrt()  # (..., D)
+        width = 2 * scale_p.sqrt() * scale_q.sqrt()  # (..., D), where a product might overflow
         chord = torch.stack(((loc_p - loc_q) / math.sqrt(2), scale_p - scale_q), -2)
         chord = chord / width[..., None, :]  # (..., 2, D)
+        # Long chords are measured in units of their larger entry, so that no square overflows.
+        unit = chord.detach().abs().amax(-2, keepdim=True).clamp(min=1)  # (..., 1, D)
+        chord = chord / unit  # (..., 2, D)
+
+        def asinh(x: Tensor) -> Tensor:
+            far = (x + (x.square() + unit.reciprocal().square()).sqrt()).log() + unit.log()
+            return torch.where(unit > 1, far, torch.asinh(x))
+
         square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)
-        return 2 * math.sqrt(2) * chord * divide_by_argument(torch.asinh, square, -1 / 6)
+        return 2 * math.sqrt(2) * chord * divide_by_argument(asinh, square, -1 / 6)

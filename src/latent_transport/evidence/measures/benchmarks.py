@@ -26,7 +26,7 @@ from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.measures import measure_curves
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
-from latent_transport.kernels.pmf import wasserstein1_pmf
+from latent_transport.kernels.pmf import categorical_wasserstein1
 
 T = TypeVar("T")
 
@@ -245,7 +245,7 @@ def wasserstein1_from_probabilities(
     p: DiscretizedLogisticMixture, q: DiscretizedLogisticMixture
 ) -> Tensor:
     """W1 by Roy & Hauberg (2022), Eq. 5, as printed: sums of the 256 levels' probabilities."""
-    return wasserstein1_pmf(p.probs, q.probs)  # (...)
+    return categorical_wasserstein1(p.probs, q.probs)  # (...)
 
 
 def wasserstein1_from_cdfs(p: DiscretizedLogisticMixture, q: DiscretizedLogisticMixture) -> Tensor:
