@@ -201,6 +201,35 @@ def test_dtypes(case, dtype):
         torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
 
 
+@given(case=st.sampled_from(list(FAMILIES.values())), seed=st.integers(0, 10_000))
+@settings(deadline=None, max_examples=100)
+def test_extreme_members_in_single_precision(case, seed):
+    """Scales from 1e-26 to 1e26 of normals, 1e-12 to 1e14 of logistics, logits up to +-60."""
+    x, y = (20 * case.draw(2, 6, seed=seed).clamp(-3, 3)).float()
+    if isinstance(case.make(0 * x), DiscretizedLogisticMixture):
+        x, y = x / 2, y / 2
+    p, q = (coordinates(case, z) for z in (x, y))
+    family, dp = family_of(case.make(x)), p - q
+    exact = [z.double() for z in (p, q, dp)]
+    pairs = [
+        (family.wasserstein1(p, q), family.wasserstein1(*exact[:2])),
+        (family.mean(p), family.mean(exact[0])),
+        (family.wasserstein1_norm(p, dp), family.wasserstein1_norm(exact[0], exact[2])),
+    ]
+    for name in RESIDUALS:
+        if name in vars(type(family)):
+            residuals = getattr(family, name)
+            pairs.append((residuals(p, q), residuals(*exact[:2])))
+    for found, expected in pairs:
+        atol = 1e-3 if family.plural == "logistic mixtures" else 1e-4
+        torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=atol)
+    assert (family.wasserstein1(p, p) == 0).all()
+    ends = [z.clone().requires_grad_() for z in (x, y)]
+    distance = wasserstein1(*(case.make(z) for z in ends))
+    for gradient in torch.autograd.grad(distance.sum(), ends):
+        assert torch.isfinite(gradient).all()
+
+
 @every_family
 def test_shapes_alone_are_enough(case):
     x, y = case.draw(2, 4, 3)

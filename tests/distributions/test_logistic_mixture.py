@@ -110,6 +110,18 @@ def test_bad_parameters_are_refused():
         DiscretizedLogisticMixture(
             torch.zeros(1), torch.zeros(1), torch.tensor([-1.0]), validate_args=True
         )
+    one = torch.ones(1)
+    for loc, scale, name in (
+        (1e16, 1, "loc"),
+        (-1e16, 1, "loc"),
+        (0, 1e16, "scale"),
+        (0, 0, "scale"),
+        (0, np.nan, "scale"),
+        (np.nan, 1, "loc"),
+    ):
+        with pytest.raises(ValueError, match=f"parameter {name} .*to satisfy the constraint"):
+            DiscretizedLogisticMixture(one, loc * one, scale * one, validate_args=True)
+    DiscretizedLogisticMixture(one, -1e15 * one, 1e15 * one, validate_args=True)
     with pytest.raises(ValueError, match="support"):
         DiscretizedLogisticMixture(
             torch.zeros(1), torch.zeros(1), torch.ones(1), validate_args=True

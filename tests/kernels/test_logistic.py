@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from latent_transport.kernels import logistic
 from latent_transport.kernels.logistic import (
     logistic_norm,
     logistic_wasserstein1,
@@ -65,6 +66,102 @@ def test_value_and_gradient_match_dense_sum(displacement, low, high, dtype):
     assert ((value - expected).abs() <= allowed).all()
     assert ((partials - slopes).norm(dim=1) <= 1e-6 * slopes.norm(dim=1)).all()
     assert ((partials - slopes).abs() <= 1e-5 * slopes.abs() + 1e-5).all()
+
+
+def draw_wide(displacement, decades, n=2000, seed=0, far=1.0):
+    """Pairs with scales of 10 to each of two ``decades``, at locations up to ``far`` times them."""
+    generator = torch.Generator().manual_seed(seed)
+    u = torch.rand(4, n, generator=generator, dtype=torch.float64)
+    scale = 10 ** (decades[0] + (decades[1] - decades[0]) * u[0])
+    loc = 127.5 + (2 * u[1] - 1) * torch.maximum(far * scale, torch.tensor(150.0))
+    if displacement is None:
+        scale_q = 10 ** (decades[0] + (decades[1] - decades[0]) * u[2])
+        loc_q = 127.5 + (2 * u[3] - 1) * torch.maximum(far * scale_q, torch.tensor(150.0))
+    else:
+        scale_q = scale * (1 + displacement * (2 * u[2] - 1))
+        loc_q = loc + displacement * (2 * u[3] - 1) * torch.maximum(
+            far * scale, torch.tensor(150.0)
+        )
+    return [x.float().double() for x in (loc, scale, loc_q, scale_q)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("far", [0.0, 3.0])
+@pytest.mark.parametrize("displacement", [None, 0.3, 0.003])
+@pytest.mark.parametrize("decades", [(-1, 5), (3.5, 4.5), (4, 6), (6, 9), (9, 14)], ids=str)
+def test_wide_logistics_match_the_dense_sum(decades, displacement, far, dtype):
+    inputs = draw_wide(displacement, decades, far=far)
+    expected, slopes = evaluate(reference.logistic_wasserstein1_without_cancellation, *inputs)
+    value, partials = logistic_wasserstein1_partials(*(x.to(dtype) for x in inputs))
+    single = dtype == torch.float32
+    # How far rounding of the parameters moves the distributions, and where the closed form has its
+    # part, in single precision 1e-4 of the levels at its widest.
+    ends = (reference.logistic_cdf_slopes(*inputs[:2]), reference.logistic_cdf_slopes(*inputs[2:]))
+    moved = [x.abs().sum(-1) for end in ends for x in end]  # (n,) each
+    rounding = torch.finfo(dtype).eps * sum(x.abs() * y for x, y in zip(inputs, moved, strict=True))
+    closed = torch.minimum(inputs[1], inputs[3]) <= (3e3 if single else 1e4)
+    allowed = (1e-6 if single else 1e-8) * expected + 4 * rounding
+    allowed += torch.where(closed, 1e-3 if single else 1e-7, 0.0) * (1 + expected)
+    assert ((value - expected).abs() <= allowed).all()
+    # Slopes jump where a crossing passes an edge, which rounding may move.
+    tolerance = 1e-3 if single else 1e-6
+    for found, truth in zip(partials, slopes, strict=True):
+        near = (found - truth).abs() <= tolerance * truth.abs() + 1e-6 * truth.abs().max()
+        assert near.double().mean() > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("decades", [(3.4, 3.6), (3.9, 4.1), (-1, 4), (3, 6), (6, 14)], ids=str)
+def test_norm_of_wide_logistics_matches_the_dense_sum(decades, dtype):
+    loc, scale, *_ = draw_wide(None, decades, n=300)
+    dloc, dscale, *_ = draw_wide(None, (1, 2), n=300, seed=1)
+    by_loc, by_scale = reference.logistic_cdf_slopes(loc, scale)  # (300, 255) each
+    expected = (by_loc * dloc[:, None] + by_scale * dscale[:, None]).abs().sum(-1)
+    found = logistic_norm(*(x.to(dtype) for x in (loc, scale, dloc, dscale))).double()
+    terms = by_loc.abs().sum(-1) * dloc.abs() + by_scale.abs().sum(-1) * dscale.abs()
+    assert (
+        (found - expected).abs() <= (1e-4 if dtype == torch.float32 else 1e-6) * terms + 1e-5
+    ).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [3e3, 1e4])
+def test_value_and_slopes_are_continuous_where_the_closed_form_ends(scale, dtype):
+    eps = torch.finfo(dtype).eps
+    scales = torch.tensor([scale * (1 - eps), scale, scale * (1 + 2 * eps)], dtype=dtype)
+    loc, other = torch.tensor([30.0, 80.0], dtype=dtype)
+    for first, second in ((scales, scale / 7), (scales, 1.3 * scale), (scales, scale)):
+        pair = (loc.expand(3), first, other.expand(3), torch.full_like(first, second))
+        for sides in (pair, pair[2:] + pair[:2]):
+            value, partials = logistic_wasserstein1_partials(*sides)
+            near = {"rtol": 2e-3 if dtype == torch.float32 else 1e-8, "atol": 1e-9}
+            torch.testing.assert_close(value, value[1].expand(3), **near)
+            torch.testing.assert_close(partials, partials[:, 1:2].expand(4, 3), **near)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0)])
+def test_wide_logistics_of_any_shape_next_to_narrow_ones(shape):
+    wide = logistic_wasserstein1(*(torch.full(shape, x) for x in (100.0, 2e4, 120.0, 1e4)))
+    expected = wasserstein1((100.0, 2e4), (120.0, 1e4))
+    torch.testing.assert_close(wide.double(), expected.expand(shape), rtol=1e-6, atol=0)
+    few = torch.tensor([100.0, 1e5, 50.0]), torch.tensor([3.0, 1e5, 7.0])
+    alone = [x[[0, 2]] for x in few]
+    near = logistic_wasserstein1(*few, few[0] + 9, few[1])
+    assert torch.equal(near[[0, 2]], logistic_wasserstein1(*alone, alone[0] + 9, alone[1]))
+    assert (logistic_wasserstein1(*few, *few) == 0).all()
+
+
+def test_what_cannot_read_scales_back_computes_the_same():
+    inputs = [x.float() for x in draw_wide(None, (-1, 6), n=500)]
+    value, partials = logistic_wasserstein1_partials(*inputs)
+    found, *slopes = logistic._evaluate_any(*inputs, with_partials=True)
+    narrow = torch.maximum(inputs[1], inputs[3]) <= 1e3
+    assert torch.equal(found[narrow], value[narrow])
+    assert torch.equal(torch.stack(slopes)[:, narrow], partials[:, narrow])
+    torch.testing.assert_close(found, value, rtol=1e-6, atol=0)
+    torch.testing.assert_close(torch.stack(slopes), partials, rtol=1e-5, atol=1e-20)
+    norm = logistic._evaluate_norm_of_any(*inputs)[0]
+    torch.testing.assert_close(norm, logistic_norm(*inputs), rtol=1e-5, atol=1e-20)
 
 
 @pytest.mark.parametrize("seed", range(6))

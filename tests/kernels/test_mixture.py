@@ -53,6 +53,20 @@ def evaluate(function, *inputs):
     return value.detach(), torch.autograd.grad(value.sum(), inputs)
 
 
+@pytest.mark.parametrize("components", [2, 5])
+@pytest.mark.parametrize("displacement", [None, 0.3, 0.003])
+@pytest.mark.parametrize("high", [1e3, 1e6])
+def test_wide_mixtures_in_single_precision(components, displacement, high):
+    p = draw_mixtures(components)
+    p[2] = p[2] * high
+    q = draw_mixtures(components, seed=9) if displacement is None else displace(p, displacement)
+    expected, slopes = evaluate(reference.mixture_wasserstein1, *p, *q)
+    value, partials = evaluate(mixture_wasserstein1, *(x.float() for x in (*p, *q)))
+    torch.testing.assert_close(value.double(), expected, rtol=1e-4, atol=5e-5)
+    for found, truth in zip(partials, slopes, strict=True):
+        assert (found - truth).norm() <= 3e-3 * truth.norm()
+
+
 @pytest.mark.parametrize("components", [1, 2, 5, 10])
 @pytest.mark.parametrize("displacement", [None, 0.3, 0.03, 0.003])
 def test_value_and_gradient_match_dense_sum(components, displacement):

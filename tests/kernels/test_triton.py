@@ -56,7 +56,15 @@ def draw(n, components, displacement, seed=0):
     return torch.stack([*p, *q])
 
 
+def draw_wide(n):
+    """Pairs of which neither, one or both are wider than the closed form serves."""
+    p = draw(2 * n, None, None)
+    p[1], p[3] = p[1] * 1e5 ** (torch.arange(2 * n) % 2), p[3] * 1e5 ** (torch.arange(2 * n) // n)
+    return p
+
+
 CASES = {
+    "logistic-wide": draw_wide(100),
     **{f"logistic-{d}": draw(150, None, d) for d in (None, 0.3, 0.003, 0.0)},
     **{f"mixture-{d}": draw(20, 3, d) for d in (None, 0.003)},
 }

@@ -34,13 +34,14 @@ from torch import Tensor
 
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks
-from latent_transport.kernels.constants import LEVELS, LIMIT, MIN_SCALE
+from latent_transport.kernels.constants import LEVELS, MIN_SCALE
 
 WIDTHS = (254, 192, 136, 96, 64, 44, 32, 22, 14, 8)  # levels in a window; 254 are all inner ones
 SLAB = 1 << 14  # distributions sorted at once
 BLOCK_BYTES = 120_000  # a temporary; the allocator maps larger ones afresh each time
 BLOCK = 4096  # distributions a block where all levels are summed
 LEVELS_AT_ONCE = 16
+LIMIT = 1e6  # of locations and scales; keeps products finite
 U_MAX = 80.0  # exp(-80) is nothing, and yet a normal number in single precision
 
 

@@ -9,7 +9,19 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
 from typing_extensions import override
 
-from latent_transport.kernels.constants import LEVELS
+from latent_transport.kernels.constants import LEVELS, LIMIT
+
+
+class _Scale(constraints.Constraint):
+    """Positive numbers up to a bound."""
+
+    @override
+    def check(self, value: Tensor) -> Tensor:
+        return (value > 0) & (value <= LIMIT)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Positive(upper_bound={LIMIT:g})"
 
 
 class DiscretizedLogisticMixture(Distribution):
@@ -29,9 +41,9 @@ class DiscretizedLogisticMixture(Distribution):
     logits : Tensor, shape (..., K)
         Unnormalised log-weights of the components.
     loc : Tensor, shape (..., K)
-        Locations, in grey levels (0 to 255; values outside are allowed).
+        Locations, in grey levels (0 to 255; values outside are allowed, up to 1e15 on either side).
     scale : Tensor, shape (..., K)
-        Scales, positive, in grey levels.
+        Scales, positive, in grey levels, at most 1e15; distances count those below 1e-5 as 1e-5.
     validate_args : bool, optional
         As in :class:`torch.distributions.Distribution`.
 
@@ -45,8 +57,8 @@ class DiscretizedLogisticMixture(Distribution):
 
     arg_constraints = {  # noqa: RUF012 - the name and type that torch.distributions asks for
         "logits": constraints.independent(constraints.real, 1),
-        "loc": constraints.independent(constraints.real, 1),
-        "scale": constraints.independent(constraints.positive, 1),
+        "loc": constraints.independent(constraints.interval(-LIMIT, LIMIT), 1),
+        "scale": constraints.independent(_Scale(), 1),
     }
     support = constraints.integer_interval(0, LEVELS - 1)
     has_rsample = False

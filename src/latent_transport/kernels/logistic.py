@@ -18,7 +18,8 @@ partial sum is a lattice tail :math:`T(x, s) = \sum_{j \ge 0} \sigma(-(x + 1/2 +
 
 where :math:`f(\phi, s) = T(-\phi, s) - T(\phi, s)` is the offset of the lattice against the centre.
 T is four edges summed as they are plus a midpoint Euler-Maclaurin expansion behind them, with an
-error below 1e-7 levels for every scale.
+error below 1e-7 levels for every scale. Wide logistics, whose partial sums would cancel, are
+summed by :mod:`latent_transport.kernels.wide`.
 
 Differences of two large partial sums are arranged so that no digit is lost in float32: integers are
 subtracted from integers, and the integrals :math:`s \log(1 + e^{-u})` are subtracted analytically.
@@ -31,17 +32,26 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from latent_transport.checks import holds
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
-from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels.blocks import (
+    BlockFunction,
+    choose_size,
+    map_blocks,
+    map_equal_blocks,
+)
 from latent_transport.kernels.constants import (
     DIRECT_EDGES,
     EDGES,
     LIMIT,
     MIN_SCALE,
+    SMOOTH,
     STAIRCASE_EDGES,
     STEEP,
+    WIDE,
 )
 from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
+from latent_transport.kernels.wide import subtract_cdfs, sum_slopes
 
 LOG2_E = math.log2(math.e)  # 2^x is several times cheaper than e^x, above all at its underflow
 LAST = float(EDGES)  # the upper end of the window of summation
@@ -59,7 +69,8 @@ def logistic_wasserstein1(loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q
     ----------
     loc_p, scale_p, loc_q, scale_q
         Locations and scales in grey levels, broadcastable against each other. Scales below 1e-5
-        count as 1e-5. float16 and bfloat16 are computed in float32 and returned in their own type.
+        count as 1e-5; scales, and locations on either side, beyond 1e15 as that. float16 and
+        bfloat16 are computed in float32 and returned in their own type.
 
     Returns
     -------
@@ -135,7 +146,12 @@ def logistic_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> T
     """
     inputs, dtype = prepare_inputs(loc=loc, scale=scale, dloc=dloc, dscale=dscale)
     norm = torch.empty_like(inputs[0], memory_format=torch.contiguous_format)
-    map_blocks(_evaluate_norm, inputs, (norm,), choose_size(norm, BLOCK))
+    size = choose_size(norm, BLOCK)
+    if _is_readable(norm):
+        map_blocks(_evaluate_norm, inputs, (norm,), size)
+        _replace_wide(_evaluate_norm_of_any, inputs, inputs[1:2], (norm,), size)
+    else:
+        map_blocks(_evaluate_norm_of_any, inputs, (norm,), size)
     return norm.to(dtype)
 
 
@@ -146,31 +162,108 @@ def evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tens
     partials = inputs[0].new_empty((4 if with_partials else 0, *shape))
     outputs = (value, *partials)
     size = choose_size(value, BLOCK)
-    eager = functools.partial(_evaluate, with_partials=with_partials)
+    readable = _is_readable(value)
+    closed = _evaluate if readable else _evaluate_any
+    eager = functools.partial(closed, with_partials=with_partials)
     match resolve_backend(value, BREAK_EVEN):
         case "triton":
             from latent_transport.kernels import triton_logistic
 
             triton_logistic.launch(inputs, value, partials)
         case "compiled":
-            compiled = functools.partial(compile_kernel(_evaluate), with_partials=with_partials)
+            compiled = functools.partial(compile_kernel(closed), with_partials=with_partials)
             map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "eager" | "traced":
             map_blocks(eager, inputs, outputs, size)
+    if readable:
+        every = functools.partial(_evaluate_any, with_partials=with_partials)
+        _replace_wide(every, inputs, inputs[1::2], outputs, size)
     return value, partials
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    """Whether values may decide what is computed.
+
+    An accelerator would have to wait for them, and a traced program has none.
+    """
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _replace_wide(
+    evaluate: BlockFunction,
+    inputs: Sequence[Tensor],
+    scales: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    size: int,
+) -> None:
+    """Evaluate anew, in place, where one of the scales is too wide for the closed form alone."""
+    wide = functools.reduce(
+        torch.logical_or, (scale > WIDE[scale.dtype] for scale in scales)
+    )  # (...)
+    if holds(~wide):
+        return
+    anew = [output[wide] for output in outputs]  # (n,) each
+    map_blocks(evaluate, [x[wide] for x in inputs], anew, size)
+    for output, new in zip(outputs, anew, strict=True):
+        output[wide] = new
 
 
 def _evaluate(
     loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor, with_partials: bool
 ) -> tuple[Tensor, ...]:
-    """Value, and if asked for its partials with respect to the four inputs, each ``(...)``."""
+    """Value, and if asked for its partials with respect to the four inputs, each ``(...)``.
+
+    For scales of at most ``WIDE``.
+    """
     loc = torch.stack((loc_p, loc_q)).clamp_(-LIMIT, LIMIT)  # (2, ...)
     scale = torch.stack((scale_p, scale_q)).clamp_(MIN_SCALE, LIMIT)  # (2, ...)
+    edges, weights = _split_pair(loc, scale)  # (3, ...)
+    value, *partials = _subtract_sums(edges, weights, loc, scale, with_partials)
+    return value.clamp_(0.0, LAST), *partials
+
+
+def _evaluate_any(
+    loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor, with_partials: bool
+) -> tuple[Tensor, ...]:
+    """As :func:`_evaluate`, for scales of up to ``LIMIT``.
+
+    F_p - F_q with p wide and q not is (F_p - F_r) + (F_r - F_q), where r is centred like q and
+    just wide enough to be smooth.
+    """
+    loc = torch.stack((loc_p, loc_q)).clamp_(-LIMIT, LIMIT)  # (2, ...)
+    scale = torch.stack((scale_p, scale_q)).clamp_(MIN_SCALE, LIMIT)  # (2, ...)
+    edges, weights = _split_pair(loc, scale)  # (3, ...)
+    wide, smooth = scale > WIDE[scale.dtype], SMOOTH[scale.dtype]  # (2, ...), a number
+    centre = torch.where(wide[0], loc[1], loc[0]).clamp_(0.0, LAST)  # (...)
+    near, width = torch.where(wide, centre, loc), torch.where(wide, smooth, scale)  # (2, ...)
+    value, *partials = _subtract_sums(edges, weights, near, width, with_partials)
+    far = torch.where(wide, loc, centre)  # (2, ...)
+    p, q = zip(far, torch.where(wide, scale, smooth), strict=True)  # (...) each
+    value = torch.where(wide.all(0), 0.0, value)  # (...)
+    change = subtract_cdfs(edges, weights, p, q)  # (...)
+    value = (value + torch.where(wide.any(0), change, 0.0)).clamp_(0.0, LAST)
+    if not with_partials:
+        return (value,)
+    slopes = [*sum_slopes(edges, weights, *p), *(-x for x in sum_slopes(edges, weights, *q))]
+    each = zip(wide.repeat_interleave(2, 0), slopes, partials, strict=True)
+    return value, *(torch.where(*x) for x in each)
+
+
+def _split_pair(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Edges 0, c, 255 of a pair ``(2, ...)``, and their weights, ``(3, ...)`` both."""
+    level = (loc[0] + 0.5).floor_()  # (...)
+    phase = loc[0] - level  # (...)
+    return _split(level, phase, scale[0], loc[0] - loc[1], scale[0] - scale[1])
+
+
+def _subtract_sums(
+    edges: Tensor, weights: Tensor, loc: Tensor, scale: Tensor, with_partials: bool
+) -> tuple[Tensor, ...]:
+    """Weighted sum of Q_p - Q_q at the edges, and if asked for its four partials, ``(...)``."""
     level = (loc + 0.5).floor_()  # (2, ...)
     phase = loc - level  # (2, ...)
     dloc, dscale = loc[0] - loc[1], scale[0] - scale[1]  # (...)
 
-    edges, weights = _split(level[0], phase[0], scale[0], dloc, dscale)  # (3, ...)
     y = edges - loc[:, None]  # (2, 3, ...)
     above = y.sign().relu_()  # (2, 3, ...)
     x = y.abs()  # (2, 3, ...)
@@ -183,7 +276,6 @@ def _evaluate(
     fraction += _subtract_integrals(e, half_logs, x, y, above, scale, dloc, dscale)
     value = (weights * (steps[0] - steps[1])).sum(0)  # (...), exact
     value += (weights * fraction).sum(0)
-    value.clamp_(0.0, LAST)
     if not with_partials:
         return (value,)
 
@@ -207,6 +299,20 @@ def _evaluate_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> 
     _, *offset_slopes = _staircase(phase[None], scale[None], with_slopes=True)  # (1, ...)
     by_loc, by_scale = _slopes(above[None], slopes, offset_slopes)  # (1, 3, ...)
     return ((weights * (by_loc[0] * dloc + by_scale[0] * dscale)).sum(0).abs_(),)
+
+
+def _evaluate_norm_of_any(
+    loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor
+) -> tuple[Tensor]:
+    """Local norm for scales of up to ``LIMIT``, ``(...)``."""
+    widest = WIDE[scale.dtype]
+    (norm,) = _evaluate_norm(loc, scale.clamp(max=widest), dloc, dscale)
+    loc = loc.clamp(-LIMIT, LIMIT)
+    scale = scale.clamp(MIN_SCALE, LIMIT)
+    level = (loc + 0.5).floor()
+    edges, weights = _split(level, loc - level, scale, dloc, dscale)  # (3, ...)
+    by_loc, by_scale = sum_slopes(edges, weights, loc, scale)
+    return (torch.where(scale > widest, (by_loc * dloc + by_scale * dscale).abs(), norm),)
 
 
 def _split(

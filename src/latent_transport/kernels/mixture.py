@@ -56,14 +56,16 @@ def mixture_wasserstein1(
     ----------
     logits_p, loc_p, scale_p, logits_q, loc_q, scale_q
         ``(..., K)``, broadcastable against each other; weights are ``softmax(logits)``, locations
-        and scales in grey levels. Scales below 1e-5 count as 1e-5. float16 and bfloat16 are
+        and scales in grey levels. Scales below 1e-5 count as 1e-5; scales, and locations on either
+        side, beyond 1e15 as that. float16 and bfloat16 are
         computed in float32 and returned in their own type.
 
     Returns
     -------
     Tensor
-        Distances in grey levels, ``(...)``. Equal distributions give exactly 0 and a gradient of
-        exactly 0.
+        Distances in grey levels, ``(...)``, in float32 to about 1e-5 levels, which shows where all
+        scales are far wider than the 256 levels. Equal distributions give exactly 0 and a gradient
+        of exactly 0.
 
     Raises
     ------

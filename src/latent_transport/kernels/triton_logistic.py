@@ -21,6 +21,8 @@ LIMIT = tl.constexpr(constants.LIMIT)
 DIRECT_EDGES = tl.constexpr(constants.DIRECT_EDGES)
 STAIRCASE_EDGES = tl.constexpr(constants.STAIRCASE_EDGES)
 STEEP = tl.constexpr(constants.STEEP)
+WIDE = tl.constexpr(constants.WIDE[torch.float32])
+SMOOTH = tl.constexpr(constants.SMOOTH[torch.float32])
 PI = tl.constexpr(math.pi)
 LANES = 128
 
@@ -54,14 +56,25 @@ def evaluate(
     loc_q, scale_q = _load(loc_q_pointer, scale_q_pointer, i, inside)
     dloc, dscale = loc_p - loc_q, scale_p - scale_q
 
-    level_p, level_q = tl.floor(loc_p + 0.5), tl.floor(loc_q + 0.5)
-    phase_p, phase_q = loc_p - level_p, loc_q - level_q
+    level_p = tl.floor(loc_p + 0.5)
+    phase_p = loc_p - level_p
     parallel = dscale == 0.0
     crossing = phase_p - 0.5 - scale_p * dloc / tl.where(parallel, 1.0, dscale)
     c = _clamp(level_p + tl.ceil(crossing), 0.0, LAST)
     lead = tl.where(parallel, -dloc, dscale)
     left = tl.where(lead > 0.0, 1.0, tl.where(lead < 0.0, -1.0, 0.0))
     right = tl.where(parallel, left, -left)
+
+    # In place of a wide logistic the closed form sees a narrower one, centred like the other.
+    wide_p, wide_q = scale_p > WIDE, scale_q > WIDE
+    mean = _clamp(tl.where(wide_p, loc_q, loc_p), 0.0, LAST)
+    at_p, width_p = tl.where(wide_p, loc_p, mean), tl.where(wide_p, scale_p, SMOOTH)
+    at_q, width_q = tl.where(wide_q, loc_q, mean), tl.where(wide_q, scale_q, SMOOTH)
+    loc_p, loc_q = tl.where(wide_p, mean, loc_p), tl.where(wide_q, mean, loc_q)
+    scale_p, scale_q = tl.where(wide_p, SMOOTH, scale_p), tl.where(wide_q, SMOOTH, scale_q)
+    dloc, dscale = loc_p - loc_q, scale_p - scale_q
+    level_p, level_q = tl.floor(loc_p + 0.5), tl.floor(loc_q + 0.5)
+    phase_p, phase_q = loc_p - level_p, loc_q - level_q
 
     offset_p, offset_loc_p, offset_scale_p = _staircase(phase_p, scale_p)
     offset_q, offset_loc_q, offset_scale_q = _staircase(phase_q, scale_q)
@@ -98,7 +111,44 @@ def evaluate(
         by_scale_p += weight * (by_s_p - above_p * offset_scale_p)
         by_scale_q -= weight * (by_s_q - above_q * offset_scale_q)
 
-    tl.store(value_pointer + i, _clamp(steps + fraction, 0.0, LAST), mask=inside)
+    value = steps + fraction
+    any_wide = tl.max((wide_p | wide_q).to(tl.int32), 0)
+    if any_wide > 0:
+        value = tl.where(wide_p & wide_q, 0.0, value)
+        narrower, wider = tl.minimum(width_p, width_q), tl.maximum(width_p, width_q)
+        pivot = tl.where(width_p < width_q, at_p, at_q)
+        smooth = 0.0 * c
+        smooth_loc_p, smooth_scale_p, smooth_loc_q, smooth_scale_q = smooth, smooth, smooth, smooth
+        for half in tl.static_range(2):
+            if half == 0:
+                count, sign, centre = c, left, 0.5 * c
+            else:
+                count, sign, centre = LAST - c, right, 0.5 * (c + LAST)
+            square = count * count
+            radius = tl.sqrt(tl.maximum((3.0 * square - 7.0) / 20.0, 0.0))
+            outer = 2.5 * (square - 1.0) / (9.0 * square - 21.0)
+            for point in tl.static_range(-1, 2):
+                node = centre + point * radius
+                weight = sign * count * (1.0 - 2.0 * outer if point == 0 else outer)
+                z_p, z_q = (node - at_p) / width_p, (node - at_q) / width_q
+                low_p, high_p = _sigmoid(z_p), _sigmoid(-z_p)
+                low_q, high_q = _sigmoid(z_q), _sigmoid(-z_q)
+                change = (node - pivot) * ((width_q - width_p) / narrower) + (at_q - at_p)
+                change = tanh(change * (0.5 / wider))
+                smooth += weight * (low_p * high_q + low_q * high_p) * change
+                density_p = weight * low_p * high_p / width_p
+                density_q = weight * low_q * high_q / width_q
+                smooth_loc_p -= density_p
+                smooth_loc_q += density_q
+                smooth_scale_p -= density_p * z_p
+                smooth_scale_q += density_q * z_q
+        value += tl.where(wide_p | wide_q, smooth, 0.0)
+        by_loc_p = tl.where(wide_p, smooth_loc_p, by_loc_p)
+        by_loc_q = tl.where(wide_q, smooth_loc_q, by_loc_q)
+        by_scale_p = tl.where(wide_p, smooth_scale_p, by_scale_p)
+        by_scale_q = tl.where(wide_q, smooth_scale_q, by_scale_q)
+
+    tl.store(value_pointer + i, _clamp(value, 0.0, LAST), mask=inside)
     if WITH_PARTIALS:
         tl.store(partials_pointer + i, by_loc_p, mask=inside)
         tl.store(partials_pointer + size + i, by_scale_p, mask=inside)
@@ -111,6 +161,12 @@ def _load(loc_pointer, scale_pointer, i, inside):
     loc = tl.load(loc_pointer + i, mask=inside, other=0.0)
     scale = tl.load(scale_pointer + i, mask=inside, other=1.0)
     return _clamp(loc, -LIMIT, LIMIT), _clamp(scale, MIN_SCALE, LIMIT)
+
+
+@triton.jit
+def _sigmoid(z):
+    e = tl.exp(-tl.abs(z))
+    return tl.where(z < 0.0, e, 1.0) / (1.0 + e)
 
 
 @triton.jit
