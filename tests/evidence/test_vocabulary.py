@@ -10,7 +10,7 @@ import typst
 from matplotlib.mathtext import MathTextParser
 
 from latent_transport.evidence.claims.numbers import iterate_numbers
-from latent_transport.evidence.keys import ALL, INTERPOLATION, LATENT, LINE, PLANES
+from latent_transport.evidence.keys import ALL, INTERPOLATION, LATENT, LINE, OURS, PLANES
 from latent_transport.evidence.vocabulary import (
     DISTANCES,
     FURTHER,
@@ -104,7 +104,9 @@ def test_labels(label_of, key, label):
 
 
 def test_which_geometries_are_allowed_where_follows_from_their_recipes():
-    assert PLAIN == ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
+    assert PLAIN[0] == OURS
+    assert all(GEOMETRIES[name].decoder == "plain" for name in PLAIN)
+    assert not any(GEOMETRIES[name].weighted for name in PLAIN)
     assert set(GEOMETRIES) - set(OF_PLANES) == {"ensemble"}
     assert set(GEOMETRIES) - set(FURTHER) == {"wasserstein1"}
     for part in PARTS.values():

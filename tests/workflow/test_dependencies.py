@@ -52,3 +52,14 @@ def test_provenance_counts_where_results_are_made_of_it():
 def test_what_decides_on_results_counts():
     assert {"train_vae", "solve_geodesics"} <= scripts_with("workflow/scripts/compute.py")
     assert {"fetch", "subset", "train_vae", "solve_geodesics"} <= scripts_with(STORAGE)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        *("solve_geodesics", "solve_page_geodesics", "choose_strength", "judge_paths"),
+        *(f"measure_{part}" for part in ("containment", "distances", "neighbours", "separation")),
+    ],
+)
+def test_a_word_is_no_reason_to_compute_anything_again(script):
+    assert not [path for path in code_of(script) if path.endswith("vocabulary.py")]

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--classifier", required=True)
     parser.add_argument("--pairs", required=True, help="table of validation pairs")
     parser.add_argument("--candidates", type=float, nargs="+", required=True, help="strengths")
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--images", type=int, required=True, help="images between the ends")
     parser.add_argument("--samples", type=int, required=True, help="importance samples an image")
     parser.add_argument("--seed", type=int, required=True)
@@ -46,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     vae, pairs = load_vae(arguments.model, device), load_table(arguments.pairs)
     classifier = load_classifier(arguments.classifier, device)
     training = images_of(load_subset(arguments.subset), "train", device)  # (m, D)
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             strength=strength,
             device=device,
         )
-        curves[str(strength)] = arguments.settings.connect(geometry, z0, z1)(t)
+        curves[str(strength)] = settings.connect(geometry, z0, z1)(t)
     fractions = inner_fractions(arguments.images, device)  # (T,)
     table = judge_paths(judge, pairs, curves, fractions, seed=arguments.seed, at_once=len(pairs))
     scores = score_strengths(table, LINE)

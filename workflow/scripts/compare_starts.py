@@ -28,12 +28,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, required=True, help="pairs of each model")
     parser.add_argument("--graph-codes", type=int, required=True, help="codes in the graph")
     parser.add_argument("--restarts", type=int, required=True, help="random starts")
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     rows = []
     for name, model, codes_file, pairs in zip(
         arguments.names, arguments.models, arguments.codes, arguments.pairs, strict=True
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         geometry = Wasserstein1(load_vae(model, device).decoder)
         graph = NeighbourGraph(geometry, torch.from_numpy(training[nodes.numpy()]).to(device))
         lengths = measure_starts(
-            geometry, z0, z1, arguments.settings, graph=graph, restarts=arguments.restarts
+            geometry, z0, z1, settings, graph=graph, restarts=arguments.restarts
         )
         table = table.assign(**{start: length.cpu().numpy() for start, length in lengths.items()})
         rows += [

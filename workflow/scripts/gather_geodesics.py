@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     tables = [table for table in map(load_table, arguments.tables) if len(table)]
     table = pd.concat(tables).sort_values("pair", ignore_index=True)
-    curves = Curves.gather([Curves.load(path) for path in arguments.curves])
+    curves = Curves.gather([Curves.load(path) for path in arguments.curves]).of(table["pair"])
     for path in arguments.output_tables:
         save_table(table, path)
     curves.save(arguments.output_curves)

@@ -19,11 +19,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True, help="table with index0 and index1")
     parser.add_argument("--geometries", nargs="+", required=True, help="e.g. wasserstein1")
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--output", required=True, help="table to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     codes = Codes.load(arguments.codes)
     table = load_table(arguments.pairs)[["pair", "index0", "index1"]]
     z0, z1 = (
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     measured = {"latent": (z1 - z0).norm(dim=-1)}
     for name in arguments.geometries:
         geometry = load_geometry(name, vae=arguments.model, codes=arguments.codes, device=device)
-        measured[name] = arguments.settings.connect(geometry, z0, z1).length
+        measured[name] = settings.connect(geometry, z0, z1).length
     for name, distances in measured.items():
         table[name] = distances.cpu().numpy()
     save_table(table, arguments.output)

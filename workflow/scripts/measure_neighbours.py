@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--candidates", type=int, required=True, help="pairs of a point solved at most; 0: no limit"
     )
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table of a row a distance")
     parser.add_argument("--output-points", required=True, help="table of a row a point")
@@ -45,13 +45,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     neighbours, seed = arguments.neighbours, arguments.seed
     codes = Codes.load(arguments.codes)
     rows = choose_points(codes, arguments.points, neighbours=neighbours, seed=seed)  # (N,)
     found = measure_distances(
         Wasserstein1(load_vae(arguments.model, device).decoder),
         torch.from_numpy(codes.mean[rows]).to(device),
-        arguments.settings,
+        settings,
         neighbours=neighbours,
         candidates=arguments.candidates or None,
         progress=True,

@@ -10,7 +10,7 @@ from latent_transport.evidence.measures.separation import measure_separation
 from latent_transport.geometries.riemannian import FisherRao
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import load_table, save_table
+from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
 
@@ -32,12 +32,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         torch.from_numpy(Curves.load(path).of(table["pair"]).points).to(device)
         for path in (arguments.wasserstein1, arguments.fisher_rao)
     )  # (m, T, d) each
-    measured = measure_separation(
-        Wasserstein1(decoder),
-        ours,
-        FisherRao(decoder),
-        theirs,
-    )
+    if ours.shape[2] != theirs.shape[2]:
+        raise DataError(
+            f"{arguments.wasserstein1} has curves in {ours.shape[2]} dimensions, "
+            f"{arguments.fisher_rao} in {theirs.shape[2]}; expected curves of one model"
+        )
+    measured = measure_separation(Wasserstein1(decoder), ours, FisherRao(decoder), theirs)
     table.insert(0, "model", arguments.name)
     table["path"] = "wasserstein1"
     names = {"excess_first": "excess_wasserstein1", "excess_second": "excess_fisher_rao"}

@@ -36,12 +36,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
     parser.add_argument("--chunk", required=True, help="such as 2-of-4")
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--table", required=True, help="table to write")
     parser.add_argument("--curves", required=True, help="arrays to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     pairs = take_chunk(load_table(arguments.pairs), arguments.chunk)
     ends = find_ends(Codes.load(arguments.codes), pairs)
     z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (m, d) each
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         strength=arguments.strength,
         device=device,
     )
-    table, curves = connect_pairs(geometry, pairs, z0, z1, arguments.settings, progress="geodesics")
+    table, curves = connect_pairs(geometry, pairs, z0, z1, settings, progress="geodesics")
     save_table(table, arguments.table)
     curves.save(arguments.curves)
 

@@ -23,12 +23,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--anchors", type=int, required=True, help="number of anchors")
-    parser.add_argument("--settings", type=SolverSettings.parse, required=True, help="JSON object")
+    parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="arrays to write")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
+    settings = SolverSettings.parse(arguments.settings)
     components = load_vae(arguments.model, device).decoder.architecture.components
     codes = Codes.load(arguments.codes)
     held_out = codes.rows("test")
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for name, recipe in GEOMETRIES.items()
         if recipe.plain and (components == 1 or recipe.takes_mixtures)
     }
-    crossings = connect_in_each(geometries, z0, z1, arguments.settings)
+    crossings = connect_in_each(geometries, z0, z1, settings)
     AnchorPaths(
         geometries=tuple(geometries),
         anchors=anchors,

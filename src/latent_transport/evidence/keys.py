@@ -4,6 +4,8 @@ What computes imports them from here, not from the vocabulary: another word in a
 to compute anything again.
 """
 
+from typing import Literal
+
 OURS, RIVAL = "wasserstein1", "fisher-rao"
 """Geometry of the paper, and the one that it is set against."""
 
@@ -19,3 +21,17 @@ ALL, PLANES = "all", "all planes"
 RANDOM, FAR = "random", "far"
 KINDS = (RANDOM, FAR)
 """Kinds of pairs; their order seeds the choice of the pairs."""
+
+HIGHER: Literal[1] = 1
+LOWER: Literal[-1] = -1
+PLAUSIBILITY: dict[str, Literal[1, -1]] = {
+    "confidence": HIGHER,
+    "least_confidence": HIGHER,
+    "entropy": LOWER,
+    "label_switches": LOWER,
+    "nearest_distance": LOWER,
+    "log_likelihood": HIGHER,
+    "grey_share": LOWER,
+    "pixel_entropy": LOWER,
+}
+"""Measures of the images on a path, and whether higher or lower is more plausible."""

@@ -13,19 +13,20 @@ from latent_transport.evidence.keys import (
     ALL,
     DIRECT,
     FAR,
+    HIGHER,
     INTERPOLATION,
     LATENT,
     LINE,
+    LOWER,
     OURS,
     PLANES,
     RANDOM,
     RIVAL,
 )
+from latent_transport.evidence.keys import PLAUSIBILITY as SIGNS
 from latent_transport.models.catalogue import GEOMETRIES
 
 Sign = Literal[-1, 0, 1]
-HIGHER: Sign = 1
-LOWER: Sign = -1
 
 
 @dataclass(frozen=True)
@@ -159,16 +160,22 @@ CONTAINMENT = {
     "worst_excursion": Measure("worst excursion", LOWER),
 }
 PLAUSIBILITY = {
-    "confidence": Measure("confidence", HIGHER, manuscript="conf."),
-    "least_confidence": Measure("least confidence", HIGHER, manuscript="least conf."),
-    "entropy": Measure("entropy", LOWER, unit="nats"),
-    "label_switches": Measure("label switches", LOWER, 2, manuscript="switches"),
-    "nearest_distance": Measure("distance to the data", LOWER, 2, manuscript="nearest"),
-    "log_likelihood": Measure(
-        "log-likelihood", HIGHER, 2, unit="bits/dim", manuscript="$log p(x)$"
+    "confidence": Measure("confidence", SIGNS["confidence"], manuscript="conf."),
+    "least_confidence": Measure(
+        "least confidence", SIGNS["least_confidence"], manuscript="least conf."
     ),
-    "grey_share": Measure("grey share of the ink", LOWER, manuscript="grey share"),
-    "pixel_entropy": Measure("pixel entropy", LOWER, 2, unit="nats", manuscript="pixel entr."),
+    "entropy": Measure("entropy", SIGNS["entropy"], unit="nats"),
+    "label_switches": Measure("label switches", SIGNS["label_switches"], 2, manuscript="switches"),
+    "nearest_distance": Measure(
+        "distance to the data", SIGNS["nearest_distance"], 2, manuscript="nearest"
+    ),
+    "log_likelihood": Measure(
+        "log-likelihood", SIGNS["log_likelihood"], 2, unit="bits/dim", manuscript="$log p(x)$"
+    ),
+    "grey_share": Measure("grey share of the ink", SIGNS["grey_share"], manuscript="grey share"),
+    "pixel_entropy": Measure(
+        "pixel entropy", SIGNS["pixel_entropy"], 2, unit="nats", manuscript="pixel entr."
+    ),
 }
 STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
 NEIGHBOURS = {

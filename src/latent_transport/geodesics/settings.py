@@ -53,10 +53,10 @@ class SolverSettings:
             raise DataError(
                 f"solver is {self.solver!r}; expected {' or '.join(map(repr, SOLVERS))}"
             )
-        for name in ("controls", "points", "max_iterations"):
+        for name, least in (("controls", 2), ("points", 3), ("max_iterations", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise DataError(f"{name} is {value!r}; expected a whole number, 1 or more")
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise DataError(f"{name} is {value!r}; expected a whole number, {least} or more")
         if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < 1:
             raise DataError(f"tolerance is {self.tolerance!r}; expected a number from 0, below 1")
 

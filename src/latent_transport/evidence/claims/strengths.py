@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from latent_transport.evidence.vocabulary import PLAUSIBILITY
+from latent_transport.evidence.keys import PLAUSIBILITY
 from latent_transport.storage import DataError
 
 
@@ -20,7 +20,7 @@ def score_strengths(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     ----------
     table : DataFrame
         One row a pair and path: ``pair, path`` (a strength as text, or the reference), and the
-        columns of :data:`~latent_transport.evidence.vocabulary.PLAUSIBILITY`.
+        columns of :data:`~latent_transport.evidence.keys.PLAUSIBILITY`.
     reference : str
         Path to compare with.
 
@@ -42,8 +42,8 @@ def score_strengths(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     rows = []
     for path, part in paths.items():
         row = {"strength": float(path)}
-        for name, measure in PLAUSIBILITY.items():
-            difference = measure.sign * (part[name] - against[name])
+        for name, sign in PLAUSIBILITY.items():
+            difference = sign * (part[name] - against[name])
             spread = difference.std()
             row[name] = difference.mean() / spread if spread > 0 else 0.0
         rows.append(row | {"score": sum(row[name] for name in PLAUSIBILITY) / len(PLAUSIBILITY)})

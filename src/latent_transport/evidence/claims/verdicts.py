@@ -13,6 +13,7 @@ import pandas as pd
 
 from latent_transport.evidence.keys import (
     FAR,
+    HIGHER,
     INTERPOLATION,
     LATENT,
     LINE,
@@ -22,7 +23,6 @@ from latent_transport.evidence.keys import (
 )
 from latent_transport.evidence.vocabulary import (
     CONTAINMENT,
-    HIGHER,
     NEIGHBOURS,
     PLAUSIBILITY,
     STABILITY,
