@@ -33,7 +33,11 @@ def code_of(script: str) -> list[str]:
     list of str
         Sorted paths, relative to the root of the repository.
     """
-    module = f"workflow.scripts.{script}"
+    return files_of(f"workflow.scripts.{script}")
+
+
+def files_of(module: str) -> list[str]:
+    """Return the file of a module, and those of all that it imports of ours; as :func:`code_of`."""
     return sorted(map(_path_of, {module, *_import_graph().find_upstream_modules(module)}))
 
 

@@ -276,6 +276,16 @@ def test_an_edited_solver_leaves_the_models_alone(repository):
     assert "plot_training" not in jobs
 
 
+def test_an_edited_mirror_reruns_nothing(repository):
+    edit(repository, "src/latent_transport/datasets/sources.py")
+    assert plan_tiny(repository) == {}
+
+
+def test_an_edited_sample_is_fetched_again(repository):
+    edit(repository, "src/latent_transport/datasets/sample.py")
+    assert {"fetch", "subset", "train_vae"} <= set(plan_tiny(repository))
+
+
 def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
     edit(repository, "workflow/scripts/decode_paths.py")
     jobs = plan_tiny(repository)

