@@ -226,9 +226,8 @@ def test_extreme_members_in_single_precision(case, seed):
     for found, expected, allowed in pairs:
         torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=allowed)
     found, expected = family.wasserstein1_norm(p, dp), family.wasserstein1_norm(exact[0], exact[2])
-    rounding = (
-        1e-4 * expected + 1e-6 * dp.abs().sum(-2) + atol * (family.plural != "single logistics")
-    )
+    # A norm is as large as what it is taken of, and so is its rounding.
+    rounding = atol + 1e-4 * expected + 1e-6 * dp.abs().sum(-2)
     assert ((found - expected).abs() <= rounding).all()
     assert (family.wasserstein1(p, p) == 0).all()
     ends = [z.clone().requires_grad_() for z in (x, y)]
