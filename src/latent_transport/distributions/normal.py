@@ -10,6 +10,8 @@ from typing_extensions import override
 from latent_transport.distributions.family import Family, divide_by_argument
 from latent_transport.kernels.normal import normal_wasserstein1
 
+LONG = 1e9  # a chord whose square is far from overflowing, and beyond which asinh is a logarithm
+
 
 class NormalFamily(Family[Normal]):
     """Normal distributions; coordinates (mean, standard deviation)."""
@@ -46,11 +48,12 @@ class NormalFamily(Family[Normal]):
         is the hyperbolic sine of half the distance.
         """
         (loc_p, scale_p), (loc_q, scale_q) = p.unbind(-2), q.unbind(-2)  # (..., D) each
-        width = 2 * scale_p.sqrt() * scale_q.sqrt()  # (..., D), where a product might overflow
+        width = 2 * _root_of_product(scale_p, scale_q)  # (..., D)
         chord = torch.stack(((loc_p - loc_q) / math.sqrt(2), scale_p - scale_q), -2)
         chord = chord / width[..., None, :]  # (..., 2, D)
-        # Long chords are measured in units of their larger entry, so that no square overflows.
-        unit = chord.detach().abs().amax(-2, keepdim=True).clamp(min=1)  # (..., 1, D)
+        # Very long chords are measured in units of their larger entry, so that no square overflows.
+        unit = chord.detach().abs().amax(-2, keepdim=True)  # (..., 1, D)
+        unit = torch.where(unit > LONG, unit, 1)  # (..., 1, D)
         chord = chord / unit  # (..., 2, D)
 
         def asinh(x: Tensor) -> Tensor:
@@ -59,3 +62,10 @@ class NormalFamily(Family[Normal]):
 
         square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)
         return 2 * math.sqrt(2) * chord * divide_by_argument(asinh, square, -1 / 6)
+
+
+def _root_of_product(x: Tensor, y: Tensor) -> Tensor:
+    """Root of xy; of each factor where their product overflows or underflows."""
+    product, info = x * y, torch.finfo(x.dtype)  # (..., D)
+    fits = (product > info.tiny) & (product < info.max)  # (..., D)
+    return torch.where(fits, torch.where(fits, product, 1).sqrt(), x.sqrt() * y.sqrt())
