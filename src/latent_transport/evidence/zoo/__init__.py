@@ -1,0 +1,1 @@
+"""A zoo of known answers: problems whose geodesic distances are known without our solvers."""
