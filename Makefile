@@ -11,7 +11,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
 	-name '*.py' ! -name 'triton_*' | sort))))
 
-.PHONY: figures quick report benchmark paper check archive docs test lint clean
+.PHONY: figures quick report benchmark zoo paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -27,6 +27,10 @@ report: .venv/installed
 
 benchmark: .venv/installed
 	$(SNAKEMAKE) benchmark --configfile $(CONFIG)
+
+# docs/zoo.md: how far the solvers are from distances that are known.
+zoo: .venv/installed
+	$(SNAKEMAKE) zoo --configfile $(CONFIG)
 
 paper: .venv/installed
 	$(SNAKEMAKE) paper --configfile $(CONFIG)

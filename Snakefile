@@ -21,6 +21,7 @@ for part in EVIDENCE_PARTS:
 
 
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/zoo.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/paper.smk"

@@ -17,7 +17,11 @@ FACES = {
 # From the bottom up, rooms within rooms: a module imports from its own room and those before it.
 INNER = {
     "latent_transport.evidence": (
-        *("keys", "vocabulary", "data", "measures", "claims", "plotting", "page"),
+        *("keys", "vocabulary", "data", "zoo", "measures", "claims", "plotting", "page"),
+    ),
+    "latent_transport.evidence.zoo": (
+        *("problems", "clairaut", "boundary", "spheres", "surfaces", "developable", "families"),
+        *("weights", "collection", "solving", "pages"),
     ),
     "latent_transport.geodesics": (
         *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),

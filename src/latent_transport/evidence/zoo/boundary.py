@@ -7,7 +7,12 @@ from scipy.integrate import solve_bvp
 
 from latent_transport.evidence.zoo.problems import Mean
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-6  # of the equation's relative residual; lengths are some thousand times as exact
+# Differences of fourth order: rounding and truncation are both about 1e-10.
+STEP = 1e-3
+PLACES = np.arange(-2, 3)
+FIRST = np.array([1, -8, 0, 8, -1]) / 12
+SECOND = np.array([-1, 16, -30, 16, -1]) / 12
 MOST_NODES = 50_000
 
 
@@ -61,20 +66,28 @@ def shooting_length(
     found = solve_bvp(flow, miss, t, state, tol=TOLERANCE, max_nodes=MOST_NODES)
     if not found.success:
         raise RuntimeError(f"no geodesic from {start} to {end} was found: {found.message}")
-    z, v = (torch.from_numpy(x.T.copy()) for x in np.split(found.sol(t), 2))  # (T, d) each
-    speed = torch.func.jvp(mean, (z,), (v,))[1].norm(dim=-1)  # (T,), constant
-    return float(speed.mean())
+    z, v = (x.T for x in np.split(found.sol(t), 2))  # (T, d) each
+    speed = np.linalg.norm(np.einsum("tjD,tj->tD", _differentiate(mean, z), v), axis=-1)  # (T,)
+    return float(speed.mean())  # it is constant
 
 
 def _accelerate(mean: Mean, z: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Accelerations (T, d) of geodesics at points and velocities (T, d)."""
-    at, velocity = (torch.from_numpy(np.ascontiguousarray(x)) for x in (z, v))  # (T, d) each
+    speed = np.linalg.norm(v, axis=-1, keepdims=True)  # (T, 1)
+    along = STEP * v / np.where(speed > 0, speed, 1)  # (T, d)
+    near = _evaluate(mean, z + PLACES[:, None, None] * along)  # (5, T, D)
+    bend = speed**2 * np.tensordot(SECOND, near, 1) / STEP**2  # (T, D)
+    jacobian = _differentiate(mean, z)  # (T, d, D)
+    gram = jacobian @ jacobian.swapaxes(-1, -2)  # (T, d, d)
+    return -np.linalg.solve(gram, jacobian @ bend[..., None])[..., 0]
 
-    def push_forward(z: torch.Tensor) -> torch.Tensor:
-        return torch.func.jvp(mean, (z,), (velocity,))[1]  # type: ignore[no-any-return]
 
-    bend = torch.func.jvp(push_forward, (at,), (velocity,))[1]  # (T, D)
-    jacobian = torch.func.vmap(torch.func.jacfwd(mean))(at)  # (T, D, d)
-    gram = jacobian.mT @ jacobian  # (T, d, d)
-    pulled = (jacobian.mT @ bend[..., None]).squeeze(-1)  # (T, d)
-    return -torch.linalg.solve(gram, pulled).numpy()
+def _differentiate(mean: Mean, z: np.ndarray) -> np.ndarray:
+    """Jacobians (T, d, D) of a surface at points (T, d)."""
+    steps = STEP * PLACES[:, None, None, None] * np.eye(z.shape[1])  # (5, 1, d, d)
+    near = _evaluate(mean, z[:, None] + steps)  # (5, T, d, D)
+    return np.tensordot(FIRST, near, 1) / STEP
+
+
+def _evaluate(mean: Mean, z: np.ndarray) -> np.ndarray:
+    return mean(torch.from_numpy(z)).numpy()

@@ -88,12 +88,12 @@ def _cone(slope: float) -> tuple[Mean, Mean]:
 
 def _make_cone() -> Problem:
     mean, develop = _cone(1.0)
-    # Pairs whose shorter way round the apex does not cross the cut of atan2.
-    radius, angle = (draw_pairs(12, 1, seed=13 + i, low=low, high=high) for i, low, high in (
-        (0, 0.5, 2.0), (1, -1.2, 1.2),
-    ))
+    # On one side of the apex, so that no geodesic crosses the cut of atan2.
+    radii = draw_pairs(12, 1, seed=13, low=0.5, high=2.0)  # (12, 1) each
+    angles = draw_pairs(12, 1, seed=14, low=-1.2, high=1.2)
     start, end = (
-        torch.cat((r * a.cos(), r * a.sin()), -1) for r, a in zip(radius, angle, strict=True)
+        torch.cat((radius * angle.cos(), radius * angle.sin()), -1)
+        for radius, angle in zip(radii, angles, strict=True)
     )
     note = "a cone over the plane, random pairs on one side of its apex"
     return _make_flat("cone", "cone", note, mean, develop, start, end)
@@ -128,6 +128,6 @@ def _make_valley(steepness: float) -> Problem:
 
     y = torch.cat(draw_pairs(12, 1, seed=17, low=-2, high=2), -1)  # (12, 2)
     start, end = (torch.stack((0.5 * (2 * at).sin(), at), -1) for at in y.unbind(-1))
-    note = f"a winding valley in a chart whose metric has condition {steepness**2:.0e}"
-    name = f"valley, condition {steepness**2:.0e}".replace("e+0", "e")
-    return _make_flat(name, "valley", note.replace("e+0", "e"), mean, mean, start, end)
+    condition = f"condition {steepness**2:.0e}".replace("e+0", "e")
+    note = f"a winding valley in a chart whose metric has {condition}"
+    return _make_flat(f"valley, {condition}", "valley", note, mean, mean, start, end)

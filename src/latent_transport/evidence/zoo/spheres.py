@@ -16,7 +16,7 @@ from latent_transport.evidence.zoo.problems import (
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 
 DIMENSIONS = (2, 3, 5, 10, 20, 50, 100, 1000)
-CONJUGATES = (0.1, 0.01, 0.001)  # how far short of half a turn
+SHORT_OF_HALF = (0.1, 0.01, 0.001)  # a turn, in radians
 UNITS = (1e-3, 1e3)
 
 
@@ -64,13 +64,12 @@ def _on_sphere(name: str, note: str, start: Tensor, end: Tensor) -> Problem:
 
 
 def _turn(z: Tensor) -> Tensor:
-    """Points (3, d) of the chart turned by the angles that conjugate pairs lack, about an axis."""
+    """Points (3, d) of the chart turned by the angles that pairs lack of half a turn."""
     x = stereographic(z)  # (3, d + 1)
-    aside = torch.zeros_like(x)
-    aside[:, 0] = 1
+    aside = torch.eye(x.shape[1], dtype=DOUBLE)[:1]  # (1, d + 1)
     aside = aside - (aside * x).sum(-1, keepdim=True) * x
     aside = aside / aside.norm(dim=-1, keepdim=True)  # (3, d + 1), normal to x
-    by = torch.tensor(CONJUGATES, dtype=DOUBLE)[:, None]
+    by = torch.tensor(SHORT_OF_HALF, dtype=DOUBLE)[:, None]
     x = by.cos() * x + by.sin() * aside
     return x[:, :-1] / (1 - x[:, -1:])  # (3, d)
 

@@ -8,12 +8,18 @@ from torch import Tensor
 
 from latent_transport.evidence.zoo.boundary import shooting_length
 from latent_transport.evidence.zoo.clairaut import turning_distance
-from latent_transport.evidence.zoo.problems import DOUBLE, Problem, draw_pairs, make_surface
+from latent_transport.evidence.zoo.problems import (
+    DOUBLE,
+    Mean,
+    Problem,
+    draw_pairs,
+    make_surface,
+)
 
 RING, TUBE = 2.0, 1.0  # radii of the torus
 FLATTENING = 0.5  # half the height of the oblate ellipsoid, over its radius
 SHARES = (0.9, 0.99, 1.01, 1.1)  # of the way to the conjugate point
-LONG_AXES = (3.0, 2.0, 1.0)  # of the ellipsoid with three
+AXES = (3.0, 2.0, 1.0)  # of the other ellipsoid
 
 
 def make_surfaces() -> list[Problem]:
@@ -38,7 +44,7 @@ def hill(z: Tensor) -> Tensor:
 
 def ellipsoid(z: Tensor) -> Tensor:
     """Points (..., 3) of an ellipsoid, of colatitudes and longitudes (..., 2)."""
-    return _ellipsoid(z, LONG_AXES)
+    return _ellipsoid(z, AXES)
 
 
 def oblate(z: Tensor) -> Tensor:
@@ -62,15 +68,16 @@ def pseudosphere(z: Tensor) -> Tensor:
     return torch.stack((radius * angle.cos(), radius * angle.sin(), along), -1)
 
 
-def _shoot(mean: object, start: Tensor, end: Tensor, through: Tensor | None = None) -> Tensor:
+def _shoot(mean: Mean, start: Tensor, end: Tensor, through: Tensor | None = None) -> Tensor:
     guesses = [None] * len(start) if through is None else through.tolist()
     pairs = zip(start.tolist(), end.tolist(), guesses, strict=True)
-    return torch.tensor([shooting_length(mean, *pair) for pair in pairs], dtype=DOUBLE)  # type: ignore[arg-type]
+    return torch.tensor([shooting_length(mean, *pair) for pair in pairs], dtype=DOUBLE)
 
 
 def _make_torus(side: str) -> Problem:
     start, end = draw_pairs(8, 2, seed=19)
-    start, end = (0.8 * z + (0 if side == "outer" else torch.tensor([math.pi, 0])) for z in (start, end))
+    middle = torch.tensor([0 if side == "outer" else math.pi, 0], dtype=DOUBLE)
+    start, end = 0.8 * start + middle, 0.8 * end + middle
     return make_surface(
         f"torus, {side} side",
         "torus",
@@ -89,16 +96,20 @@ def _make_torus_equator() -> Problem:
     around = math.pi * math.sqrt(TUBE / (RING + TUBE))  # angle to the conjugate point
     shifts = [share * around for share in SHARES]
     distances = [
-        (RING + TUBE) * shift if share < 1 else turning_distance(
+        (RING + TUBE) * shift
+        if share < 1
+        else turning_distance(
             lambda u: np.full_like(u, TUBE), lambda u: RING + TUBE * np.cos(u), 0, shift, math.pi
         )
         for share, shift in zip(SHARES, shifts, strict=True)
     ]
-    return _on_equator("torus, conjugate points", "outer equator of a torus", torus, shifts, distances)
+    return _on_equator(
+        "torus, conjugate points", "outer equator of a torus", torus, shifts, distances
+    )
 
 
 def _make_oblate_equator() -> Problem:
-    """Pairs on the equator of a flat ellipsoid; its curvature there is 1 / c^2, c the half height."""
+    """Pairs on the equator of a flat ellipsoid; curvature 1 / c^2, c the half height."""
     shifts = [share * math.pi * FLATTENING for share in SHARES]
 
     def along(latitude: np.ndarray) -> np.ndarray:
@@ -108,24 +119,33 @@ def _make_oblate_equator() -> Problem:
         shift if share < 1 else turning_distance(along, np.cos, 0, shift, math.pi / 2)
         for share, shift in zip(SHARES, shifts, strict=True)
     ]
-    return _on_equator("ellipsoid, conjugate points", "equator of an ellipsoid of axes 1, 1, 1/2", oblate, shifts, distances)
+    return _on_equator(
+        "ellipsoid, conjugate points",
+        "equator of an ellipsoid of axes 1, 1, 1/2",
+        oblate,
+        shifts,
+        distances,
+    )
 
 
 def _on_equator(
-    name: str, place: str, mean: object, shifts: list[float], distances: list[float]
+    name: str, place: str, mean: Mean, shifts: list[float], distances: list[float]
 ) -> Problem:
     start = torch.zeros(len(shifts), 2, dtype=DOUBLE)
     end = torch.stack((start[:, 0], torch.tensor(shifts, dtype=DOUBLE)), -1)
     note = f"{place}, 0.9, 0.99, 1.01 and 1.1 of the way to the conjugate point"
     distance = torch.tensor(distances, dtype=DOUBLE)
-    return make_surface(name, "conjugate", note, mean, start, end, distance)  # type: ignore[arg-type]
+    return make_surface(name, "conjugate", note, mean, start, end, distance)
 
 
 def _make_ellipsoid() -> Problem:
     start, end = draw_pairs(8, 2, seed=23)
-    start, end = (z * 0.9 + torch.tensor([math.pi / 2, 0.4]) for z in (start, end))
+    middle = torch.tensor([math.pi / 2, 0.4], dtype=DOUBLE)
+    start, end = 0.9 * start + middle, 0.9 * end + middle
     note = "ellipsoid of axes 3, 2, 1, colatitude and longitude, random pairs"
-    return make_surface("ellipsoid", "surface", note, ellipsoid, start, end, _shoot(ellipsoid, start, end))
+    return make_surface(
+        "ellipsoid", "surface", note, ellipsoid, start, end, _shoot(ellipsoid, start, end)
+    )
 
 
 def _make_hill() -> Problem:
@@ -140,7 +160,9 @@ def _make_hill_aside() -> Problem:
     end = torch.tensor([[2.0, 0.1], [2.0, 0.5], [1.5, 0.5], [1.5, 1.0]], dtype=DOUBLE)
     through = torch.tensor([[0.0, 1.2], [0.0, 1.2], [0.0, 1.2], [0.9, 0.2]], dtype=DOUBLE)
     note = "a hill, pairs whose straight line does not cross the top"
-    return make_surface("hill, aside", "surface", note, hill, start, end, _shoot(hill, start, end, through))
+    return make_surface(
+        "hill, aside", "surface", note, hill, start, end, _shoot(hill, start, end, through)
+    )
 
 
 def _make_pseudosphere() -> Problem:

@@ -11,58 +11,15 @@ from latent_transport.evidence.zoo.problems import DOUBLE, Problem
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 
 LARGEST = 10.0  # of the logarithm of a weight
+FURTHER = 8  # dimensions of a ridge beyond two
+
+LogDensity = Callable[[Tensor], Tensor]
+"""First coordinates (...) of latent points to log densities (...)."""
 
 
 def make_weights() -> list[Problem]:
     """Return problems with weights that only depend on the first coordinate."""
-    start = torch.tensor([[-1.0, 0.0], [-1.0, 0.0], [-0.5, 0.2], [-1.0, -0.5]], dtype=DOUBLE)
-    end = torch.tensor([[1.0, 0.3], [1.0, 0.0], [1.0, -1.0], [0.3, 0.8]], dtype=DOUBLE)
-    wall = _make_crossing(
-        "wall",
-        "wall",
-        "a thin wall of weight exp(6) that every curve crosses",
-        lambda x: -6 * _bump(x / 0.02),
-        *(start, end),
-    )
-    ridge = _make_crossing(
-        "ridge",
-        "ridge",
-        "a wide ridge of weight exp(2) that every curve crosses",
-        lambda x: -2 * _bump(x / 0.3),
-        *(start, end),
-    )
-    far = torch.zeros(2, 4, 8, dtype=DOUBLE)
-    far[1, :, 0] = torch.arange(4, dtype=DOUBLE) / 10
-    high = _make_crossing(
-        "ridge, 10-D",
-        "ridge",
-        "the same ridge in ten dimensions",
-        lambda x: -2 * _bump(x / 0.3),
-        *(torch.cat((z, more), -1) for z, more in zip((start, end), far, strict=True)),
-    )
-    clamped = _make_crossing(
-        "clamped weight",
-        "ridge",
-        "a weight that reaches its bound at both ends",
-        lambda x: -(x**2) / 2,
-        torch.tensor([[-3.0, 0.0], [-2.5, 1.0]], dtype=DOUBLE),
-        torch.tensor([[3.0, 0.05], [2.0, 1.1]], dtype=DOUBLE),
-        strength=3.0,
-    )
-    slope = _make_crossing(
-        "slope",
-        "ridge",
-        "a weight exp(-x), nearly flat in the plane of exp(-x - i y)",
-        lambda x: 2 * x,
-        torch.tensor([[-1.0, 0.0], [-1.0, 0.0]], dtype=DOUBLE),
-        torch.tensor([[1.0, 0.3], [0.5, -0.5]], dtype=DOUBLE),
-        strength=0.5,
-    )
-    return [wall, ridge, high, clamped, slope, _make_channel()]
-
-
-def _bump(x: Tensor | np.ndarray) -> Tensor | np.ndarray:
-    return torch.exp(-(x**2)) if isinstance(x, Tensor) else np.exp(-(x**2))
+    return [_make_wall(), *_make_ridges(), _make_clamped(), _make_slope(), _make_channel()]
 
 
 def clamp_smoothly(exponent: np.ndarray) -> np.ndarray:
@@ -71,42 +28,74 @@ def clamp_smoothly(exponent: np.ndarray) -> np.ndarray:
     return np.logaddexp(0, LARGEST + below) - LARGEST
 
 
-def _weigh(log_density: Callable, strength: float) -> tuple[Conformal, Function]:
+def _weigh(log_density: LogDensity, strength: float = 1.0) -> tuple[Conformal, Function]:
     """Geometry of latent points (..., d) with a weight of their first entry, and that weight."""
     geometry = Conformal(LatentEuclidean(), lambda z: log_density(z[..., 0]), strength)
 
     def weight(x: np.ndarray) -> np.ndarray:
-        return np.exp(clamp_smoothly(-strength * log_density(x)))
+        return np.exp(clamp_smoothly(-strength * log_density(torch.from_numpy(x)).numpy()))
 
     return geometry, weight
 
 
-def _make_crossing(
-    name: str,
-    kind: str,
-    note: str,
-    log_density: Callable,
-    start: Tensor,
-    end: Tensor,
-    strength: float = 1.0,
-) -> Problem:
-    geometry, weight = _weigh(log_density, strength)
-    shifts = (end - start)[:, 1:].norm(dim=-1).tolist()
-    pairs = zip(start[:, 0].tolist(), end[:, 0].tolist(), shifts, strict=True)
-    distances = [crossing_distance(weight, weight, *pair) for pair in pairs]
-    return Problem(
-        name, kind, note, geometry, start, end, torch.tensor(distances, dtype=DOUBLE)
-    )
+def _cross(weight: Function, start: Tensor, end: Tensor) -> Tensor:
+    """Distances (B,) of ends (B, d) between which the geodesic runs one way across."""
+    shifts = (end - start)[:, 1:].norm(dim=-1)  # (B,)
+    pairs = zip(start[:, 0].tolist(), end[:, 0].tolist(), shifts.tolist(), strict=True)
+    return torch.tensor([crossing_distance(weight, weight, *pair) for pair in pairs], dtype=DOUBLE)
+
+
+def _draw_across() -> tuple[Tensor, Tensor]:
+    """Ends (4, 2) on both sides of the first coordinate's zero."""
+    start = [[-1.0, 0.0], [-1.0, 0.0], [-0.5, 0.2], [-1.0, -0.5]]
+    end = [[1.0, 0.3], [1.0, 0.0], [1.0, -1.0], [0.3, 0.8]]
+    return torch.tensor(start, dtype=DOUBLE), torch.tensor(end, dtype=DOUBLE)
+
+
+def _make_wall() -> Problem:
+    geometry, weight = _weigh(lambda x: -6 * (-(x / 0.02).square()).exp())
+    ends = _draw_across()
+    note = "a thin wall of weight exp(6) that every curve crosses"
+    return Problem("wall", "wall", note, geometry, *ends, _cross(weight, *ends))
+
+
+def _make_ridges() -> list[Problem]:
+    geometry, weight = _weigh(lambda x: -2 * (-(x / 0.3).square()).exp())
+    start, end = _draw_across()
+    note = "a wide ridge of weight exp(2) that every curve crosses"
+    plane = Problem("ridge", "ridge", note, geometry, start, end, _cross(weight, start, end))
+    aside = torch.zeros(len(start), FURTHER, dtype=DOUBLE)
+    start = torch.cat((start, aside), -1)  # (4, 10)
+    aside[:, 0] = torch.arange(len(start)) / 10
+    end = torch.cat((end, aside), -1)
+    note = f"the same ridge in {2 + FURTHER} dimensions"
+    distance = _cross(weight, start, end)
+    return [plane, Problem("ridge, 10-D", "ridge", note, geometry, start, end, distance)]
+
+
+def _make_clamped() -> Problem:
+    geometry, weight = _weigh(lambda x: -x.square() / 2, 3.0)
+    start = torch.tensor([[-3.0, 0.0], [-2.5, 1.0]], dtype=DOUBLE)
+    end = torch.tensor([[3.0, 0.05], [2.0, 1.1]], dtype=DOUBLE)
+    note = "a weight that reaches its bound exp(10) at the ends"
+    distance = _cross(weight, start, end)
+    return Problem("clamped weight", "ridge", note, geometry, start, end, distance)
+
+
+def _make_slope() -> Problem:
+    geometry, weight = _weigh(lambda x: 2 * x, 0.5)
+    start = torch.tensor([[-1.0, 0.0], [-1.0, 0.0]], dtype=DOUBLE)
+    end = torch.tensor([[1.0, 0.3], [0.5, -0.5]], dtype=DOUBLE)
+    note = "a weight exp(-x): flat in the plane of exp(-x - i y), but for the bound"
+    return Problem("slope", "ridge", note, geometry, start, end, _cross(weight, start, end))
 
 
 def _make_channel() -> Problem:
     """Pairs on one side of a channel, into which the shortest way makes a detour."""
-    geometry, weight = _weigh(lambda x: 2 * _bump(x / 0.3), 1.0)
-    sides, shifts = [0.5, 0.7, 0.3], [3.0, 2.0, 1.0]
-    start = torch.tensor([[x, 0.0] for x in sides], dtype=DOUBLE)
-    end = torch.tensor([[x, y] for x, y in zip(sides, shifts, strict=True)], dtype=DOUBLE)
-    distances = [
-        turning_distance(weight, weight, *pair, 0.0) for pair in zip(sides, shifts, strict=True)
-    ]
+    geometry, weight = _weigh(lambda x: 2 * (-(x / 0.3).square()).exp())
+    start = torch.tensor([[0.5, 0.0], [0.7, 0.0], [0.3, 0.0]], dtype=DOUBLE)
+    end = torch.tensor([[0.5, 3.0], [0.7, 2.0], [0.3, 1.0]], dtype=DOUBLE)
+    found = [turning_distance(weight, weight, x, y, 0.0) for x, y in end.tolist()]
     note = "a channel of weight exp(-2), into which the shortest way makes a detour"
-    return Problem("channel", "ridge", note, geometry, start, end, torch.tensor(distances, dtype=DOUBLE))
+    distance = torch.tensor(found, dtype=DOUBLE)
+    return Problem("channel", "ridge", note, geometry, start, end, distance)
