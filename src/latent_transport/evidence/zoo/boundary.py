@@ -16,7 +16,7 @@ SECOND = np.array([-1, 16, -30, 16, -1]) / 12
 MOST_NODES = 50_000
 
 
-def shooting_length(
+def collocation_length(
     mean: Mean, start: ArrayLike, end: ArrayLike, through: ArrayLike | None = None
 ) -> float:
     r"""Length of a geodesic of a surface, by SciPy's collocation.

@@ -71,7 +71,7 @@ def _make_cylinder() -> Problem:
     return _make_flat("cylinder", "cylinder", note, mean, unshear, start, end)
 
 
-def _cone(slope: float) -> tuple[Mean, Mean]:
+def cone(slope: float) -> tuple[Mean, Mean]:
     """Cone over the plane, and its development in polar coordinates about the apex."""
     steep = math.sqrt(1 + slope**2)
 
@@ -87,7 +87,7 @@ def _cone(slope: float) -> tuple[Mean, Mean]:
 
 
 def _make_cone() -> Problem:
-    mean, develop = _cone(1.0)
+    mean, develop = cone(1.0)
     # On one side of the apex, so that no geodesic crosses the cut of atan2.
     radii = draw_pairs(12, 1, seed=13, low=0.5, high=2.0)  # (12, 1) each
     angles = draw_pairs(12, 1, seed=14, low=-1.2, high=1.2)
@@ -100,7 +100,7 @@ def _make_cone() -> Problem:
 
 
 def _make_cone_beside_apex() -> Problem:
-    mean, develop = _cone(1.0)
+    mean, develop = cone(1.0)
     start = torch.tensor([[0.2, -1.0], [0.1, -1.0], [0.05, -1.0]], dtype=DOUBLE)
     end = torch.tensor([[0.2, 1.0], [0.3, 1.0], [0.05, 2.0]], dtype=DOUBLE)
     note = "pairs whose straight line passes close to the apex, and the geodesic round it"

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_transport.evidence.zoo.boundary import shooting_length
+from latent_transport.evidence.zoo.boundary import collocation_length
 from latent_transport.evidence.zoo.clairaut import turning_distance
 from latent_transport.evidence.zoo.problems import (
     DOUBLE,
@@ -68,10 +68,10 @@ def pseudosphere(z: Tensor) -> Tensor:
     return torch.stack((radius * angle.cos(), radius * angle.sin(), along), -1)
 
 
-def _shoot(mean: Mean, start: Tensor, end: Tensor, through: Tensor | None = None) -> Tensor:
+def _collocate(mean: Mean, start: Tensor, end: Tensor, through: Tensor | None = None) -> Tensor:
     guesses = [None] * len(start) if through is None else through.tolist()
     pairs = zip(start.tolist(), end.tolist(), guesses, strict=True)
-    return torch.tensor([shooting_length(mean, *pair) for pair in pairs], dtype=DOUBLE)
+    return torch.tensor([collocation_length(mean, *pair) for pair in pairs], dtype=DOUBLE)
 
 
 def _make_torus(side: str) -> Problem:
@@ -83,7 +83,7 @@ def _make_torus(side: str) -> Problem:
         "torus",
         f"angles round tube and ring, random pairs on the {side} side",
         torus,
-        *(start, end, _shoot(torus, start, end)),
+        *(start, end, _collocate(torus, start, end)),
     )
 
 
@@ -144,15 +144,17 @@ def _make_ellipsoid() -> Problem:
     start, end = 0.9 * start + middle, 0.9 * end + middle
     note = "ellipsoid of axes 3, 2, 1, colatitude and longitude, random pairs"
     return make_surface(
-        "ellipsoid", "surface", note, ellipsoid, start, end, _shoot(ellipsoid, start, end)
+        "ellipsoid", "surface", note, ellipsoid, start, end, _collocate(ellipsoid, start, end)
     )
 
 
 def _make_hill() -> Problem:
     start, end = torch.tensor([[[-2.0, 0.0]], [[2.0, 0.0]]], dtype=DOUBLE)
     through = torch.tensor([[0.0, 1.2]], dtype=DOUBLE)
-    note = "straight over a hill is a saddle, 7.4095 long; the shortest way goes round it"
-    return make_surface("hill", "saddle", note, hill, start, end, _shoot(hill, start, end, through))
+    note = "straight over a hill is a saddle, 7.410 long; the shortest way goes round it"
+    return make_surface(
+        "hill", "saddle", note, hill, start, end, _collocate(hill, start, end, through)
+    )
 
 
 def _make_hill_aside() -> Problem:
@@ -161,7 +163,7 @@ def _make_hill_aside() -> Problem:
     through = torch.tensor([[0.0, 1.2], [0.0, 1.2], [0.0, 1.2], [0.9, 0.2]], dtype=DOUBLE)
     note = "a hill, pairs whose straight line does not cross the top"
     return make_surface(
-        "hill, aside", "surface", note, hill, start, end, _shoot(hill, start, end, through)
+        "hill, aside", "surface", note, hill, start, end, _collocate(hill, start, end, through)
     )
 
 
