@@ -101,6 +101,28 @@ class CubicSpline:
         shift = torch.linalg.solve(gram + ridge, basis.T @ offset)  # (B, P, d)
         return cls(line.start, line.end, line.controls + shift)
 
+    def __getitem__(self, rows: slice | Tensor) -> "CubicSpline":
+        """Return the splines with the given numbers."""
+        return CubicSpline(self.start[rows], self.end[rows], self.controls[rows])
+
+    def refine(self) -> "CubicSpline":
+        """Return the same curves with twice as many intervals: P free control points to 2 P - 1.
+
+        New knots lie in the middle between old ones, so that the curves do not change but for
+        rounding.
+        """
+        free = 2 * self.controls.shape[1] - 1
+        at = _greville(free + 2)
+        fine = BSpline.design_matrix(at, _knots(free + 2), DEGREE).toarray()
+        coarse = BSpline.design_matrix(at, _knots(self.controls.shape[1] + 2), DEGREE).toarray()
+        matrix = torch.as_tensor(np.linalg.solve(fine, coarse)).to(self.controls)
+        controls = matrix @ self._every()  # (B, 2 P + 1, d)
+        return CubicSpline(self.start, self.end, controls[:, 1:-1])
+
+    def _every(self) -> Tensor:
+        """All control points, with the ends: (B, P + 2, d)."""
+        return torch.cat((self.start[:, None], self.controls, self.end[:, None]), 1)
+
     def basis(self, t: Tensor) -> Tensor:
         """Values of the free control points' basis functions at ``t`` (T,): shape (T, P)."""
         return self._design(t)[:, 1:-1]
@@ -113,8 +135,7 @@ class CubicSpline:
 
     def __call__(self, t: Tensor) -> Tensor:
         """Points on the curves at parameters ``t`` (T,) in [0, 1]: shape (B, T, d)."""
-        every = torch.cat((self.start[:, None], self.controls, self.end[:, None]), 1)
-        return self._design(t) @ every  # (B, T, d)
+        return self._design(t) @ self._every()  # (B, T, d)
 
     def derivative(self, t: Tensor, order: int = 1) -> Tensor:
         """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
@@ -122,8 +143,7 @@ class CubicSpline:
         at = t.detach().to("cpu", torch.float64).numpy()
         basis = BSpline(_knots(controls), np.eye(controls), DEGREE)(at, nu=order)
         design = torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
-        every = torch.cat((self.start[:, None], self.controls, self.end[:, None]), 1)
-        return design @ every  # (B, T, d)
+        return design @ self._every()  # (B, T, d)
 
     def reversed(self) -> "CubicSpline":
         """Return the same curves run backwards."""

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from latent_transport.geodesics.curves import CubicSpline, Curve
 from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 
 try:
@@ -130,8 +131,9 @@ class StochMan:
         gradient = curve.params.grad  # (B, parameters, d)
         curve.requires_grad_(False)
         history = (len(t) - 1) * torch.stack(manifold.energies)  # (iterations, B)
+        small = gradient.abs().amax((1, 2)) < self.threshold  # (B,)
         report = Report(
-            gradient.abs().amax((1, 2)) < self.threshold,
+            torch.where(small, int(Outcome.CONVERGED), int(Outcome.BUDGET)),
             torch.full_like(gradient[:, 0, 0], len(history), dtype=torch.int64),
             history[-1],
             gradient.flatten(1).norm(dim=1),

@@ -48,8 +48,8 @@ class Geometry(ABC):
     ----------
     weighted : bool
         Whether the norm has a weight that varies over the latent space. Its curvature is no part of
-        the residuals' first derivatives, so that Gauss-Newton does not see it. A geometry that
-        wraps a weighted one says so of itself.
+        the residuals' first derivatives: :meth:`weight_curvature` tells it to solvers. A geometry
+        that wraps a weighted one says so of itself.
     """
 
     weighted = False
@@ -355,6 +355,13 @@ class Geometry(ABC):
         slopes = torch.einsum("...mcd,j...cd->...jmd", gradient, along_axes)  # (..., d, M, D)
         slopes = slopes.flatten(-2)  # (..., d, M D)
         return slopes @ slopes.mT  # (..., d, d)
+
+    def weight_curvature(self, z: Tensor) -> Tensor:
+        """Second derivatives of the logarithm of the weight at z (..., d): shape (..., d, d).
+
+        Zero where there is no weight. In inverse squared latent units.
+        """
+        return z.new_zeros(*z.shape, z.shape[-1])
 
     def volume(self, z: Tensor) -> Tensor:
         """Volume density of a Riemannian geometry, the root of the determinant of its tensor.

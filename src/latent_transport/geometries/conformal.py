@@ -13,7 +13,7 @@ from latent_transport.checks import check_points, holds
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.contract import flatten_points
 from latent_transport.geometries.decoded import Decoded
-from latent_transport.geometries.process import as_ordinary, outside_inference_mode
+from latent_transport.geometries.process import as_ordinary, forward_mode, outside_inference_mode
 from latent_transport.geometries.riemannian import Euclidean
 
 LARGEST_LOG_WEIGHT = 10.0
@@ -118,6 +118,23 @@ class Conformal(Geometry):
         # One number a point: a single reverse pass gives all its derivatives.
         slope, weight = torch.func.grad(total, has_aux=True)(z)  # (..., d), (...)
         return p.weigh(weight), jacobian.weigh(slope.movedim(-1, 0))
+
+    @override
+    @outside_inference_mode()
+    def weight_curvature(self, z: Tensor) -> Tensor:
+        flat = as_ordinary(flatten_points(z)).contiguous()  # (M, d)
+
+        def slope(at: Tensor) -> Tensor:
+            return torch.func.grad(lambda x: self.log_weight(x).sum())(at)  # (M, d)
+
+        def bend(axis: Tensor) -> Tensor:
+            return torch.func.jvp(slope, (flat,), (axis.expand_as(flat),))[1]  # (M, d)
+
+        axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
+        with forward_mode():
+            curvature = torch.stack([bend(axis) for axis in axes], -1)  # (M, d, d)
+        inner = self.geometry.weight_curvature(z)  # (..., d, d)
+        return inner + curvature.view(*z.shape, z.shape[-1])
 
     @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:

@@ -3,3 +3,4 @@ from .base import Report as Report
 from .base import Solver as Solver
 from .gauss_newton import GaussNewton as GaussNewton
 from .lbfgs import LBFGS as LBFGS
+from .outcomes import Outcome as Outcome

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import energy_rounding
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.objective import energy_objective
+from latent_transport.geodesics.solvers.outcomes import Outcome
+from latent_transport.geodesics.solvers.second_order import examine
 from latent_transport.geometries.base import Geometry
 
 WINDOW = 10  # steps over which progress is judged
@@ -25,16 +28,19 @@ class Adam:
     max_iterations : int
         Largest number of steps.
     learning_rate : float
-        Step length, in latent units.
+        Step length, in distances of the ends.
     tolerance : float
-        A curve has converged when ten steps lower its best energy by less than this fraction.
+        A curve is put to the second-order test when ten steps lower its best energy by less than
+        this share; it has converged if that puts it within 1e-3 of its local minimum.
     """
+
+    allowed = 1e-3
 
     def __init__(
         self,
         *,
         max_iterations: int = 500,
-        learning_rate: float = 0.02,
+        learning_rate: float = 0.01,
         tolerance: float = 1e-4,
     ) -> None:
         self.max_iterations = max_iterations
@@ -48,30 +54,53 @@ class Adam:
         begin = time.perf_counter()
         evaluate = energy_objective(geometry, spline, t)
         everything = torch.arange(len(spline.start), device=t.device)
-        controls = spline.controls.clone().requires_grad_()  # (B, P, d)
-        optimizer = torch.optim.Adam([controls], lr=self.learning_rate)
-        best_controls = controls.detach().clone()  # (B, P, d)
-        best = torch.full_like(best_controls[:, 0, 0], math.inf)  # (B,)
+        reach = (spline.end - spline.start).norm(dim=-1)[:, None, None]  # (B, 1, 1)
+        shift = torch.zeros_like(spline.controls).requires_grad_()  # (B, P, d), in distances
+        optimizer = torch.optim.Adam([shift], lr=self.learning_rate)
+        best_controls = spline.controls.clone()  # (B, P, d)
+        best = torch.full_like(reach[:, 0, 0], math.inf)  # (B,)
+        outcome = torch.full_like(everything, Outcome.BUDGET)
+        iterations = torch.zeros_like(everything)
+        tested = torch.zeros_like(everything)  # step of each curve's last test
         history = []
         for iteration in range(self.max_iterations + 1):
-            energy, controls.grad = evaluate(everything, controls)  # (B,), (B, P, d)
-            better = energy < best  # (B,)
-            best = torch.minimum(best, energy)
-            best_controls[better] = controls.detach()[better]
+            controls = spline.controls + reach * shift.detach()  # (B, P, d)
+            energy, gradient = evaluate(everything, controls)  # (B,), (B, P, d)
+            shift.grad = reach * gradient
+            moving = outcome == Outcome.BUDGET  # (B,)
+            better = moving & (energy < best)  # (B,)
+            best = torch.where(better, energy, best)
+            best_controls[better] = controls[better]
             history.append(best)
+            iterations[moving] = iteration
             if iteration >= WINDOW:
-                converged = history[-1 - WINDOW] - best <= self.tolerance * best  # (B,)
-                if converged.all():
+                idle = history[-1 - WINDOW] - best <= self.tolerance * best  # (B,)
+                rows = everything[moving & idle & (iteration - tested >= WINDOW)]
+                tested[rows] = iteration
+                at = replace(spline[rows], controls=best_controls[rows])
+                outcome[rows] = self._test(geometry, at, t)
+                if not (outcome == Outcome.BUDGET).any():
                     break
-            else:
-                converged = torch.zeros_like(better)
             optimizer.step()
+        outcome[~torch.isfinite(best)] = Outcome.NOT_FINITE
         report = Report(
-            converged,
-            torch.full_like(everything, len(history) - 1),
+            outcome,
+            iterations,
             best,
             evaluate(everything, best_controls)[1].flatten(1).norm(dim=1),
             torch.stack(history),
             time.perf_counter() - begin,
         )
         return replace(spline, controls=best_controls), report
+
+    def _test(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> Tensor:
+        """Outcomes (r,) of the second-order test of curves that bring nothing more."""
+        rows = torch.arange(len(spline.start), device=t.device)  # (r,)
+        if len(rows) == 0:
+            return rows
+        energy, gradient = energy_objective(geometry, spline, t)(rows, spline.controls)
+        rounding = energy_rounding(geometry, spline, energy, len(t))  # (r,)
+        enough = self.allowed * energy + rounding  # (r,)
+        model = examine(geometry, spline, t, energy, gradient, enough)
+        passed = (model.remaining <= enough) | (energy <= rounding)  # (r,)
+        return torch.where(passed, int(Outcome.CONVERGED), int(Outcome.BUDGET))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline, Curve
+from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 
 
@@ -20,8 +21,8 @@ class Report:
 
     Attributes
     ----------
-    converged : Tensor of bool, shape (B,)
-        Whether the relative decrease of energy fell below the tolerance.
+    outcome : Tensor of int64, shape (B,)
+        Values of :class:`Outcome`: how each curve ended; :attr:`outcomes` has the names.
     iterations : Tensor of int64, shape (B,)
         Steps tried.
     energy : Tensor, shape (B,)
@@ -35,12 +36,22 @@ class Report:
         Wall time of the whole batch, in seconds.
     """
 
-    converged: Tensor
+    outcome: Tensor
     iterations: Tensor
     energy: Tensor
     gradient_norm: Tensor
     energy_history: Tensor
     seconds: float
+
+    @property
+    def converged(self) -> Tensor:
+        """Whether each curve ended as :attr:`Outcome.CONVERGED`: bool, shape (B,)."""
+        return self.outcome == Outcome.CONVERGED
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """How each curve ended, as members of :class:`Outcome`."""
+        return [Outcome(value) for value in self.outcome.tolist()]
 
     @classmethod
     def join(cls, reports: list["Report"]) -> "Report":
@@ -51,7 +62,7 @@ class Report:
             for h in (report.energy_history for report in reports)
         ]
         return cls(
-            torch.cat([report.converged for report in reports]),
+            torch.cat([report.outcome for report in reports]),
             torch.cat([report.iterations for report in reports]),
             torch.cat([report.energy for report in reports]),
             torch.cat([report.gradient_norm for report in reports]),

@@ -1,24 +1,26 @@
-"""Descent of many curves at once: what all quasi-Newton solvers have in common."""
+"""Descent of many curves at once along quasi-Newton directions."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import energy_rounding
 from latent_transport.geodesics.solvers.base import Report
-from latent_transport.geodesics.solvers.budget import MemoryBudget
-from latent_transport.geodesics.solvers.directions import Directions
+from latent_transport.geodesics.solvers.batches import Finish
 from latent_transport.geodesics.solvers.objective import Objective, energy_objective
+from latent_transport.geodesics.solvers.outcomes import Outcome
+from latent_transport.geodesics.solvers.preconditioners import Preconditioner, SpeedMatrices
+from latent_transport.geodesics.solvers.secants import Secants
+from latent_transport.geodesics.solvers.second_order import examine
 from latent_transport.geodesics.solvers.steps import StepRule
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
 
-MakeDirections = Callable[[Geometry, CubicSpline, Tensor], Directions]
-"""From a geometry, a batch of curves and their polygons' parameters (N,) to its directions."""
+REFRESH = 20  # steps for which the metric along a curve serves
 
 
 @dataclass
@@ -35,7 +37,8 @@ class State:
     idle: Tensor  # (B,) int64, steps in a row that promised next to nothing, and brought no more
     failures: Tensor  # (B,) int64, directions in a row that failed
     iterations: Tensor  # (B,) int64, steps tried
-    converged: Tensor  # (B,) bool
+    saddle: Tensor  # (B,) bool, whether the last test found negative curvature
+    outcome: Tensor  # (B,) int64, where the curve has stopped; BUDGET until then
 
     @classmethod
     def begin(cls, controls: Tensor, energy: Tensor, gradient: Tensor) -> "State":
@@ -53,16 +56,17 @@ class State:
             idle=none.clone(),
             failures=none.clone(),
             iterations=none.clone(),
-            converged=none.bool(),
+            saddle=none.bool(),
+            outcome=none + int(Outcome.BUDGET),
         )
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Descent along given directions: the driver of the quasi-Newton solvers.
+    """Descent along the secants of each curve's own steps.
 
-    Step lengths, acceptance and stopping are each curve's own; a curve that has stopped leaves the
-    batch.
+    Step lengths, acceptance and stopping are each curve's own. A curve that its own steps take for
+    converged is put to the second-order test; one that fails goes on along the step of the test.
 
     Attributes
     ----------
@@ -70,64 +74,43 @@ class Descent:
         Largest number of evaluations of a curve's energy and gradient.
     stopping : Stopping
         When a curve leaves.
-    budget : MemoryBudget
-        How many curves are solved at once.
-    make_directions : callable
-        From a geometry, a batch of curves and their polygons' parameters to its directions.
     steps : StepRule
         How far curves go along their directions.
-    progress : str, optional
-        Label of a progress bar.
     """
 
     max_iterations: int
     stopping: Stopping
-    budget: MemoryBudget
-    make_directions: MakeDirections
     steps: StepRule = field(default_factory=StepRule)
-    progress: str | None = None
 
     def minimize(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
-    ) -> tuple[CubicSpline, Report]:
-        """Minimise the energy of the polygons ``spline(t)``, as many at a time as fit."""
-        size = self.budget.count_curves(geometry, spline, len(t))
-        pieces, reports = [], []
-        with tqdm(
-            total=len(spline.start),
-            desc=self.progress,
-            disable=self.progress is None,
-            unit="curve",
-        ) as bar:
-            for start in range(0, len(spline.start), size):
-                rows = slice(start, start + size)
-                piece = CubicSpline(spline.start[rows], spline.end[rows], spline.controls[rows])
-                controls, report = self._descend(geometry, piece, t, bar)
-                pieces.append(controls)
-                reports.append(report)
-        return replace(spline, controls=torch.cat(pieces)), Report.join(reports)
-
-    def _descend(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor, bar: tqdm
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor, finish: Finish
     ) -> tuple[Tensor, Report]:
         """Minimise one batch: control points (B, P, d), and what was done."""
         begin = time.perf_counter()
         objective = energy_objective(geometry, spline, t)
-        directions = self.make_directions(geometry, spline, t)
+        secants = Secants(spline.controls.flatten(1))
+        metric = SpeedMatrices(geometry, spline, t, REFRESH)
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = State.begin(spline.controls, *objective(active, spline.controls))
+        rounding = energy_rounding(geometry, spline, state.energy, len(t))  # (B,)
+        state.outcome[state.energy <= rounding] = Outcome.CONVERGED
+        broken = ~(torch.isfinite(state.energy) & torch.isfinite(state.gradient).all(1))  # (B,)
+        state.outcome[broken] = Outcome.NOT_FINITE
         history = [state.energy.clone()]
         for _ in range(self.max_iterations):
-            self._turn(state, active[state.rate[active] == 0], directions)
-            done = self._step(state, active, directions, objective)  # (b,)
-            history.append(state.energy.clone())
-            active = active[~done]
-            bar.update(len(done) - len(active))
+            still = active[state.outcome[active] == Outcome.BUDGET]
+            finish(len(active) - len(still))
+            active = still
             if len(active) == 0:
                 break
-        bar.update(len(active))
+            self._turn(state, active[state.rate[active] == 0], secants, metric)
+            done, stuck = self._step(state, active, secants, metric, objective)  # (b,) each
+            history.append(state.energy.clone())
+            self._judge(geometry, spline, t, state, active[done], active[stuck], rounding)
+        finish(len(active))
+        state.outcome[active[state.saddle[active]]] = Outcome.SADDLE
         report = Report(
-            converged=state.converged,
+            outcome=state.outcome,
             iterations=state.iterations,
             energy=state.energy,
             gradient_norm=state.gradient.norm(dim=-1),
@@ -136,38 +119,47 @@ class Descent:
         )
         return state.controls.unflatten(1, state.shape), report
 
-    def _turn(self, state: State, rows: Tensor, directions: Directions) -> None:
+    def _turn(self, state: State, rows: Tensor, secants: Secants, metric: Preconditioner) -> None:
         """Give curves ``rows`` (b,) new directions."""
         if len(rows) == 0:
             return
+        metric.update(rows, state.controls[rows])
         gradient = state.gradient[rows]  # (b, n)
-        direction = directions.propose(rows, state.controls[rows], gradient)  # (b, n)
+        direction = secants.direction(rows, gradient, partial(metric.solve, rows))  # (b, n)
         promised = -0.5 * (gradient * direction).sum(-1)  # (b,)
         # Beyond the memory's reach the secants may point uphill.
         uphill = promised <= 0  # (b,)
-        state.direction[rows] = torch.where(uphill[:, None], -gradient, direction)
-        state.promised[rows] = promised
+        plain = -metric.solve(rows, gradient)  # (b, n)
+        state.direction[rows] = torch.where(uphill[:, None], plain, direction)
+        state.promised[rows] = -0.5 * (gradient * state.direction[rows]).sum(-1)
         state.rate[rows] = self.steps.first
-        directions.forget(rows[uphill])
+        secants.forget(rows[uphill])
 
     def _step(
-        self, state: State, active: Tensor, directions: Directions, objective: Objective
-    ) -> Tensor:
-        """Try a step of each curve ``active`` (b,), and tell whether it is done: (b,)."""
+        self,
+        state: State,
+        active: Tensor,
+        secants: Secants,
+        metric: Preconditioner,
+        objective: Objective,
+    ) -> tuple[Tensor, Tensor]:
+        """Try a step of each curve ``active`` (b,), and tell whether it is done, or stuck: (b,)."""
         before, rate, promised = state.energy[active], state.rate[active], state.promised[active]
         trial = state.controls[active] + rate[:, None] * state.direction[active]  # (b, n)
         after, gradient = objective(active, trial.unflatten(1, state.shape))  # (b,), (b, P, d)
         gradient = gradient.flatten(1)  # (b, n)
         accepted = self.steps.accepts(before, after, rate, promised)  # (b,)
+        accepted &= torch.isfinite(gradient).all(1)
         won, refused = active[accepted], active[~accepted]
         moved, slope = trial[accepted], gradient[accepted]
-        directions.learn(won, moved - state.controls[won], slope - state.gradient[won])
+        secants.remember(won, moved - state.controls[won], slope - state.gradient[won])
+        metric.serve(won)
         state.controls[won], state.energy[won], state.gradient[won] = moved, after[accepted], slope
         state.rate[won], state.failures[won] = 0, 0
         state.rate[refused] = self.steps.contract(rate[~accepted])
-        # A direction that fails at short steps comes from curvature that no longer holds.
+        # A direction that fails at short steps comes from secants that no longer hold.
         failed = refused[self.steps.fails(state.rate[refused])]
-        directions.fail(failed)
+        secants.forget(failed)
         state.rate[failed] = 0
         state.failures[failed] += 1
         state.iterations[active] += 1
@@ -176,6 +168,34 @@ class Descent:
         idle = little & ~(accepted & self.stopping.gains_much(before, after))  # (b,)
         state.idle[active] = torch.where(idle, state.idle[active] + 1, 0)
         stuck = self.stopping.is_stuck(state.failures[active])  # (b,)
-        converged = self.stopping.has_converged(state.idle[active], stuck, little)  # (b,)
-        state.converged[active] = converged
-        return converged | stuck
+        return self.stopping.is_idle(state.idle[active]), stuck
+
+    def _judge(
+        self,
+        geometry: Geometry,
+        spline: CubicSpline,
+        t: Tensor,
+        state: State,
+        done: Tensor,
+        stuck: Tensor,
+        rounding: Tensor,
+    ) -> None:
+        """Put curves that are done (a,) or stuck (s,) to the second-order test."""
+        rows = torch.cat((done, stuck)).unique()  # (r,)
+        if len(rows) == 0:
+            return
+        controls = state.controls[rows].unflatten(1, state.shape)  # (r, P, d)
+        energy = state.energy[rows]  # (r,)
+        enough = self.stopping.tolerance * energy + rounding[rows]  # (r,)
+        at = replace(spline[rows], controls=controls)
+        model = examine(geometry, at, t, energy, state.gradient[rows], enough)
+        passed = model.remaining <= enough  # (r,)
+        state.outcome[rows[passed]] = Outcome.CONVERGED
+        state.saddle[rows] = model.least < 0
+        helpless = ~passed & self.stopping.is_spent(state.failures[rows])  # (r,)
+        state.outcome[rows[helpless]] = Outcome.STALLED
+        state.idle[rows] = 0
+        onwards = ~passed & (model.decrease > 0)  # (r,)
+        state.direction[rows[onwards]] = model.step[onwards]
+        state.promised[rows[onwards]] = model.decrease[onwards]
+        state.rate[rows[onwards]] = self.steps.first

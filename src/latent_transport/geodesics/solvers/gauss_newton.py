@@ -1,91 +1,107 @@
-"""Gauss-Newton on the control points of many curves, with secant corrections."""
+"""Gauss-Newton on the control points of many curves, corrected by products with the Hessian."""
 
-import warnings
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.batches import minimize_in_batches
 from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
-from latent_transport.geodesics.solvers.curvature import NormalMatrices
-from latent_transport.geodesics.solvers.descent import Descent
-from latent_transport.geodesics.solvers.directions import Directions
-from latent_transport.geodesics.solvers.lbfgs import LBFGS
-from latent_transport.geodesics.solvers.secants import Secants
-from latent_transport.geodesics.solvers.stopping import Stopping
+from latent_transport.geodesics.solvers.newton import Newton
+from latent_transport.geodesics.solvers.preconditioners import (
+    Preconditioner,
+    choose_preconditioner,
+)
+from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geometries.base import Geometry
 
-PATIENCE = 6  # directions in a row that may fail: the damping has to find its size
 COPIES_AN_AXIS = 4  # numbers for each of a decoded point and axis: the Jacobian and its products
 
 
 @dataclass(frozen=True, kw_only=True)
 class GaussNewton:
-    r"""Gauss-Newton over the splines' control points, corrected by the secants of its own steps.
+    r"""Newton's method in a trust region, on Gauss-Newton's matrices.
 
     The energy of a polygon is a sum of squares, :math:`E(c) = \sum_{n,i} r_{ni}^2` with
     :math:`r_{ni} = \sqrt{N-1}\,W_{1,i}(\gamma(t_n), \gamma(t_{n+1}))`. The Jacobian of the
     residuals is the product of their partial derivatives in the decoder's coordinates, of the
     decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
     the two segments that meet there), and of the spline's basis. Its normal matrix stands for half
-    the Hessian in the two-loop recursion of L-BFGS, whose secant pairs supply the curvature of the
-    residuals that Gauss-Newton neglects, and let it serve for several steps. Where a step along a
-    fresh one fails, the matrix is damped, curve by curve, a hundred times as strongly (Levenberg
-    1944).
+    the Hessian as long as it predicts what steps bring. Where it does not, products with the
+    Hessian itself, by differences of gradients, supply the curvature that it neglects, which also
+    tells saddles from minima: a truncated Newton method, preconditioned by the normal matrix
+    (Nocedal & Wright 2006, *Numerical optimization*, Section 7.1).
+
+    A curve has converged when its second-order model, built from such products where the curve
+    ends, puts it no further above its local minimum than ``tolerance`` (or than rounding).
+
+    Where the latent space has many dimensions (more than 1,024 free coordinates a curve), or the
+    decoder refuses forward-mode differentiation, the metric along the curve stands in for the
+    normal matrix; it needs more products, but no matrix.
 
     Parameters
     ----------
-    max_iterations, tolerance, memory, progress
-        As for :class:`LBFGS`.
+    max_iterations : int
+        Largest number of steps of a curve. A step costs one evaluation of its energy and gradient,
+        and up to ten further ones where products are needed.
+    tolerance : float
+        Share of its energy that a converged curve may lie above its local minimum.
+    memory : int
+        Bytes that the largest temporaries may take; decides how many curves are solved at once.
+    progress : str, optional
+        Label of a progress bar, which counts the curves that are done; without, there is none.
     refresh : int
         Steps for which a normal matrix serves.
-
-    Warns
-    -----
-    RuntimeWarning
-        If the decoder does not allow forward-mode differentiation; :class:`LBFGS` solves instead,
-        from the same start and with the same settings. ``max_iterations`` is then its budget of
-        evaluations too: steps of L-BFGS cost less and bring less, so that curves may need more.
     """
 
     max_iterations: int = 100
     tolerance: float = 1e-4
     memory: int = GIBIBYTE // 2
     progress: str | None = None
-    refresh: int = 10
+    refresh: int = 2
 
     def minimize(
         self, geometry: Geometry, spline: CubicSpline, t: Tensor
     ) -> tuple[CubicSpline, Report]:
-        """Minimise the energy of the polygons ``spline(t)``; see :meth:`LBFGS.minimize`."""
-        try:
-            geometry.decode_with_jacobian(spline.start[:1])
-        except (RuntimeError, NotImplementedError) as error:
-            reason = str(error).strip().splitlines()[0]
-            warnings.warn(
-                f"the decoder cannot be differentiated in forward mode ({reason}); solving by "
-                f"L-BFGS instead of Gauss-Newton, with the same max_iterations = "
-                f"{self.max_iterations}",
-                RuntimeWarning,
-                stacklevel=3,  # who called connecting_geodesics
-            )
-            fallback = LBFGS(
-                max_iterations=self.max_iterations,
-                tolerance=self.tolerance,
-                memory=self.memory,
-                progress=self.progress,
-            )
-            return fallback.minimize(geometry, spline, t)
-        descent = Descent(
-            max_iterations=self.max_iterations,
-            stopping=Stopping(tolerance=self.tolerance, patience=PATIENCE),
-            budget=MemoryBudget(self.memory, copies_an_axis=COPIES_AN_AXIS),
-            make_directions=self._make_directions,
-            progress=self.progress,
-        )
-        return descent.minimize(geometry, spline, t)
+        """Minimise the energy of the polygons with corners ``spline(t)``.
 
-    def _make_directions(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> Directions:
-        curvature = NormalMatrices(geometry, spline, t, refresh=self.refresh)
-        return Directions(Secants(spline.controls.flatten(1)), curvature)
+        Parameters
+        ----------
+        geometry : Geometry
+            Measures the segments.
+        spline : CubicSpline
+            Curves to start from; left as they are.
+        t : Tensor, shape (N,)
+            Parameters of the corners, rising from 0 to 1.
+
+        Returns
+        -------
+        tuple of CubicSpline and Report
+            B curves of less energy, and what was done for each.
+
+        Raises
+        ------
+        ValueError
+            If the decoder's output does not depend differentiably on the points.
+        """
+        method = Newton(
+            max_iterations=self.max_iterations,
+            tolerance=self.tolerance,
+            make_preconditioner=self._make_preconditioner,
+            region=TrustRegion(),
+        )
+        size = MemoryBudget(self.memory, copies_an_axis=COPIES_AN_AXIS).count_curves(
+            geometry, spline, len(t)
+        )
+        return minimize_in_batches(
+            lambda curves, finish: method.minimize(geometry, curves, t, finish),
+            spline,
+            size,
+            self.progress,
+        )
+
+    def _make_preconditioner(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> Preconditioner:
+        return choose_preconditioner(geometry, spline, t, self.refresh)

@@ -6,10 +6,9 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.batches import minimize_in_batches
 from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
 from latent_transport.geodesics.solvers.descent import Descent
-from latent_transport.geodesics.solvers.directions import Directions
-from latent_transport.geodesics.solvers.secants import Secants
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
 
@@ -18,24 +17,26 @@ from latent_transport.geometries.base import Geometry
 class LBFGS:
     """Limited-memory BFGS over the control points, each curve with a memory of its own.
 
-    The two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4) runs on all curves at once. Step
-    lengths, acceptance (Armijo) and stopping are each curve's own; a curve that has converged
-    leaves the batch.
+    The two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4) runs on all curves at once, from
+    the metric along each curve, so that no unit matters. Step lengths, acceptance (Armijo) and
+    stopping are each curve's own. A curve whose steps bring nothing is put to the second-order test
+    that :class:`GaussNewton` goes by: if it passes, it has converged and leaves the batch; if not,
+    it goes on along the step that the test proposes.
 
     Parameters
     ----------
     max_iterations : int
         Largest number of evaluations of a curve's energy and gradient.
     tolerance : float
-        A curve has converged when two steps in a row promise to lower its energy by less than this
-        fraction, and do not lower it by more.
+        Share of its energy that a converged curve may lie above its local minimum; a curve is
+        tested when two steps in a row promise less than this share, and bring no more.
     memory : int
         Bytes that the largest temporaries may take; decides how many curves are solved at once.
     progress : str, optional
         Label of a progress bar, which counts the curves that are done; without, there is none.
     """
 
-    max_iterations: int = 200
+    max_iterations: int = 1000
     tolerance: float = 1e-4
     memory: int = GIBIBYTE // 2
     progress: str | None = None
@@ -64,15 +65,11 @@ class LBFGS:
         ValueError
             If the decoder's output does not depend differentiably on the points.
         """
-        descent = Descent(
-            max_iterations=self.max_iterations,
-            stopping=Stopping(tolerance=self.tolerance),
-            budget=MemoryBudget(self.memory),
-            make_directions=_make_directions,
-            progress=self.progress,
+        descent = Descent(self.max_iterations, Stopping(self.tolerance))
+        size = MemoryBudget(self.memory).count_curves(geometry, spline, len(t))
+        return minimize_in_batches(
+            lambda curves, finish: descent.minimize(geometry, curves, t, finish),
+            spline,
+            size,
+            self.progress,
         )
-        return descent.minimize(geometry, spline, t)
-
-
-def _make_directions(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Directions:
-    return Directions(Secants(spline.controls.flatten(1)))

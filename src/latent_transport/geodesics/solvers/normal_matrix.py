@@ -33,10 +33,10 @@ def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
                 _contract(partials[:count], jacobian[:, :, :-1]),
                 _contract(partials[count:], jacobian[:, :, 1:]),
             ]  # (b, N - 1, d, D) each
-            mixed = _assemble(left, right, slopes[0] @ slopes[1].mT)  # (b, P d, P d)
+            mixed = assemble_blocks(left, right, slopes[0] @ slopes[1].mT)  # (b, P d, P d)
             normal = normal + mixed + mixed.mT
-            normal = normal + _assemble(left, left, slopes[0] @ slopes[0].mT)
-            normal = normal + _assemble(right, right, slopes[1] @ slopes[1].mT)
+            normal = normal + assemble_blocks(left, left, slopes[0] @ slopes[0].mT)
+            normal = normal + assemble_blocks(right, right, slopes[1] @ slopes[1].mT)
     return normal
 
 
@@ -61,7 +61,7 @@ def _contract(partials: tuple[Tensor, ...], jacobian: Decoded) -> Tensor:
     return total.movedim(0, 2)
 
 
-def _assemble(left: Tensor, right: Tensor, blocks: Tensor) -> Tensor:
+def assemble_blocks(left: Tensor, right: Tensor, blocks: Tensor) -> Tensor:
     """Blocks (b, n, d, d) between points of segments, in control points: (b, P d, P d)."""
     weights = (left[:, :, None] * right[:, None, :]).flatten(1)  # (n, P P)
     product = weights.T @ blocks.flatten(2)  # (b, P P, d d)

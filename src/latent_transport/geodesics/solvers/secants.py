@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TINY = 1e-30  # keeps quotients finite
-
 InverseHessian = Callable[[Tensor], Tensor]
 """Gradients (b, n) to quasi-Newton steps uphill (b, n)."""
 
@@ -22,13 +20,10 @@ class SecantRule:
         Steps that are remembered.
     least_cosine : float
         Cosine of a step and its change of gradient at which the pair begins to count.
-    first_step : float
-        Length of the first direction, in latent units, where nothing is known of the curvature.
     """
 
     remembered: int = 8
     least_cosine: float = 1e-10
-    first_step: float = 0.1
 
 
 class Secants:
@@ -58,9 +53,7 @@ class Secants:
         self.steps[:, rows] = 0
         self.changes[:, rows] = 0
 
-    def direction(
-        self, rows: Tensor, gradient: Tensor, initial: InverseHessian | None = None
-    ) -> Tensor:
+    def direction(self, rows: Tensor, gradient: Tensor, initial: InverseHessian) -> Tensor:
         """Quasi-Newton direction: two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4).
 
         Pairs without curvature are passed over.
@@ -71,9 +64,8 @@ class Secants:
             Curves to turn.
         gradient : Tensor, shape (b, n)
             Gradients of their energies.
-        initial : callable, optional
-            The inverse Hessian that the secants correct. By default a multiple of the identity:
-            the newest secant's, or the one that makes a first step of the rule's length.
+        initial : callable
+            The inverse Hessian that the secants correct.
 
         Returns
         -------
@@ -89,13 +81,7 @@ class Secants:
             alpha = weight * (step * q).sum(-1)  # (b,)
             q = q - alpha[:, None] * change
             alphas.append(alpha)
-        if initial is not None:
-            q = initial(q)  # (b, n)
-        else:
-            newest = torch.where(useful[-1], curvature[-1], 0)  # (b,)
-            scale = newest / changes[-1].square().sum(-1).clamp(min=TINY)  # (b,)
-            first = self.rule.first_step / gradient.norm(dim=-1).clamp(min=TINY)  # (b,)
-            q = q * torch.where(scale > 0, scale, first)[:, None]
+        q = initial(q)  # (b, n)
         for step, change, weight, alpha in zip(steps, changes, rho, reversed(alphas), strict=True):
             beta = weight * (change * q).sum(-1)  # (b,)
             q = q + (alpha - beta)[:, None] * step

@@ -1,0 +1,60 @@
+"""Rounding: what of distances and energies is noise of the decoder's arithmetic."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import Curve
+from latent_transport.geometries.base import Geometry
+
+ORDER = 8  # of the differences that tell noise from the curve
+SPACING = 1 / 4096  # of the points that are compared, as a share of the curve
+PLACES = (0.25, 0.75)  # on the curve, where they are
+
+
+def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
+    r"""Squared distance between a decoded point and what it would be without rounding: (B,).
+
+    In squared units of the data. Nine points are decoded close to each other on a curve. The middle
+    one is compared, in the geometry's own distance, with the value that a polynomial through the
+    other eight has there: a difference of eighth order, in which a smooth decoder has no part
+    (Moré & Wild 2011, *Estimating computational noise*). It holds the rounding of whatever
+    precision the decoder computes in.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the distance.
+    curve : callable
+        Parameters (T,) to points (B, T, d).
+    """
+    middle = ORDER // 2
+    weights = torch.tensor([(-1) ** k * math.comb(ORDER, k) for k in range(ORDER + 1)])  # (9,)
+    # The value interpolated has noise of its own, as large as its weights make it.
+    amplified = float(weights.square().sum() / weights[middle] ** 2)  # of the variance of a point
+    steps = torch.arange(-middle, middle + 1, dtype=torch.float64) * SPACING  # (9,)
+
+    def interpolate(x: Tensor) -> Tensor:
+        """From (B, 2, 9, C, D) to the middle (B, 2, C, D), without its own value."""
+        here = x[:, :, middle]  # (B, 2, C, D)
+        share = (-weights / weights[middle]).to(x)  # (9,)
+        return here + (share[:, None, None] * (x - here.unsqueeze(2))).sum(2)
+
+    with torch.no_grad():
+        points = curve(torch.cat([place + steps for place in PLACES]))  # (B, 2 x 9, d)
+        p = geometry.decode(points.unflatten(1, (len(PLACES), -1)))  # of (B, 2, 9)
+        noise = geometry.residuals(p[:, :, middle], p.apply(interpolate))  # (B, 2, M, D)
+        square = noise.square().sum((-2, -1)).mean(1) / amplified  # (B,)
+    return square.nan_to_num(nan=0.0, posinf=0.0)
+
+
+def energy_rounding(geometry: Geometry, curve: Curve, energy: Tensor, points: int) -> Tensor:
+    r"""What of energies (B,) of polygons with so many corners may be rounding: (B,).
+
+    With squared noise v of a point and S segments, each squared segment is wrong by about
+    :math:`2 v` on average and :math:`\sqrt{8 v} \ell` at random; the energy, S times their sum, by
+    :math:`2 S^2 v + \sqrt{8 S v E}` at most.
+    """
+    noise, segments = square_noise(geometry, curve), points - 1  # (B,)
+    return 2 * segments**2 * noise + (8 * segments * noise * energy).sqrt()

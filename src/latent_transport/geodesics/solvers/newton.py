@@ -1,0 +1,191 @@
+"""Newton's method in a trust region, on the control points of many curves at once."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import energy_rounding
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.batches import Finish
+from latent_transport.geodesics.solvers.krylov import KrylovModels, Model
+from latent_transport.geodesics.solvers.objective import Objective, energy_objective
+from latent_transport.geodesics.solvers.outcomes import Outcome
+from latent_transport.geodesics.solvers.preconditioners import Preconditioner
+from latent_transport.geodesics.solvers.region import TrustRegion
+from latent_transport.geometries.base import Geometry
+
+MakePreconditioner = Callable[[Geometry, CubicSpline, Tensor], Preconditioner]
+"""From a geometry, a batch of curves and their polygons' parameters (N,)."""
+
+MOVING = -1  # outcome of a curve that has none yet
+
+
+@dataclass
+class State:
+    """Where each of the B curves of a batch stands; n = P d counts its free coordinates."""
+
+    controls: Tensor  # (B, P, d)
+    energy: Tensor  # (B,)
+    gradient: Tensor  # (B, n)
+    radius: Tensor  # (B,), of the trust region, in the preconditioned norm
+    trusted: Tensor  # (B,) bool, whether the preconditioner alone is a good model
+    saddle: Tensor  # (B,) bool, whether the last model had negative curvature
+    iterations: Tensor  # (B,) int64, steps tried
+    outcome: Tensor  # (B,) int64
+
+
+@dataclass(frozen=True)
+class Newton:
+    """Truncated Newton steps in a trust region, each curve with a radius of its own.
+
+    While the preconditioner predicts how the energy changes, its own steps are taken, at one
+    evaluation each; where it does not, or where it promises next to nothing, a model is built from
+    products with the Hessian. A curve has converged where that says so, and leaves the batch.
+
+    Attributes
+    ----------
+    max_iterations : int
+        Largest number of steps of a curve.
+    tolerance : float
+        Share of its energy that a converged curve may lie above its minimum, by the model.
+    make_preconditioner : callable
+        From a geometry, a batch of curves and their polygons' parameters.
+    region : TrustRegion
+        How radii follow the models' success.
+    """
+
+    max_iterations: int
+    tolerance: float
+    make_preconditioner: MakePreconditioner
+    region: TrustRegion
+
+    def minimize(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor, finish: Finish
+    ) -> tuple[Tensor, Report]:
+        """Minimise one batch: control points (B, P, d), and what was done."""
+        begin = time.perf_counter()
+        objective = energy_objective(geometry, spline, t)
+        active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
+        state = self._begin(spline, *objective(active, spline.controls))
+        preconditioner = self.make_preconditioner(geometry, spline, t)
+        models = KrylovModels(objective, preconditioner)
+        rounding = energy_rounding(geometry, spline, state.energy, len(t))  # (B,)
+        state.outcome[state.energy <= rounding] = Outcome.CONVERGED
+        history = [state.energy.clone()]
+        for _ in range(self.max_iterations + 1):
+            still = active[state.outcome[active] == MOVING]
+            finish(len(active) - len(still))
+            active = still
+            if len(active) == 0:
+                break
+            self._step(state, active, preconditioner, models, objective, rounding)
+            history.append(state.energy.clone())
+        finish(len(active))
+        self._give_up(state, active)
+        report = Report(
+            outcome=state.outcome,
+            iterations=state.iterations,
+            energy=state.energy,
+            gradient_norm=state.gradient.norm(dim=-1),
+            energy_history=torch.stack(history),
+            seconds=time.perf_counter() - begin,
+        )
+        return state.controls, report
+
+    def _begin(self, spline: CubicSpline, energy: Tensor, gradient: Tensor) -> State:
+        broken = ~(torch.isfinite(energy) & torch.isfinite(gradient).flatten(1).all(1))  # (B,)
+        outcome = torch.full_like(energy, MOVING, dtype=torch.int64)  # (B,)
+        outcome[broken] = Outcome.NOT_FINITE
+        return State(
+            controls=spline.controls.clone(),
+            energy=energy,
+            gradient=gradient.flatten(1),
+            radius=self.region.first * energy.sqrt(),
+            trusted=torch.ones_like(broken),
+            saddle=torch.zeros_like(broken),
+            iterations=torch.zeros_like(outcome),
+            outcome=outcome,
+        )
+
+    def _give_up(self, state: State, rows: Tensor) -> None:
+        """Say why the curves ``rows`` (b,) have not converged when their steps are spent."""
+        saddle = state.saddle[rows]  # (b,)
+        reason = torch.where(saddle, int(Outcome.SADDLE), int(Outcome.BUDGET))  # (b,)
+        state.outcome[rows] = reason
+
+    def _step(
+        self,
+        state: State,
+        active: Tensor,
+        preconditioner: Preconditioner,
+        models: KrylovModels,
+        objective: Objective,
+        rounding: Tensor,
+    ) -> None:
+        """Try a step of each curve ``active`` (b,), or find that it has converged."""
+        preconditioner.update(active, state.controls[active].flatten(1))
+        enough = self.tolerance * state.energy + rounding  # (B,)
+        slope = preconditioner.whiten(active, state.gradient[active])  # (b, n)
+        simple = state.trusted[active] & (0.5 * slope.square().sum(-1) > enough[active])  # (b,)
+        plain, hard = active[simple], active[~simple]
+        if len(plain):
+            model = self._follow(state, plain, slope[simple], preconditioner)
+            self._go(state, plain, model, preconditioner, objective)
+        if len(hard) == 0:
+            return
+        model = models.build(
+            hard,
+            state.controls[hard],
+            state.energy[hard],
+            state.gradient[hard],
+            state.radius[hard],
+            enough[hard],
+        )
+        state.saddle[hard] = model.least < 0
+        converged = model.remaining <= enough[hard]  # (h,)
+        state.outcome[hard[converged]] = Outcome.CONVERGED
+        rest = ~converged  # (h,)
+        kept = {name: value[rest] for name, value in vars(model).items()}
+        self._go(state, hard[rest], Model(**kept), preconditioner, objective)
+
+    def _follow(
+        self, state: State, rows: Tensor, slope: Tensor, preconditioner: Preconditioner
+    ) -> Model:
+        """Model of the preconditioner alone, for curves (b,) with whitened gradients (b, n)."""
+        size = slope.norm(dim=-1)  # (b,)
+        share = (state.radius[rows] / size).clamp(max=1)  # (b,)
+        step = preconditioner.color(rows, -share[:, None] * slope)  # (b, n)
+        decrease = share * (1 - 0.5 * share) * size.square()  # (b,)
+        return Model(step, share * size, decrease, decrease, torch.ones_like(size))
+
+    def _go(
+        self,
+        state: State,
+        rows: Tensor,
+        model: Model,
+        preconditioner: Preconditioner,
+        objective: Objective,
+    ) -> None:
+        """Try the models' steps of the curves ``rows`` (b,)."""
+        if len(rows) == 0:
+            return
+        before = state.energy[rows]  # (b,)
+        trial = state.controls[rows] + model.step.view_as(state.controls[rows])  # (b, P, d)
+        after, gradient = objective(rows, trial)  # (b,), (b, P, d)
+        quality = (before - after) / model.decrease  # (b,), nan where the decoder ends
+        good = self.region.accepts(quality) & torch.isfinite(gradient).flatten(1).all(1)
+        won = rows[good]
+        old = preconditioner.whiten(rows, state.gradient[rows]).norm(dim=-1)  # (b,)
+        new = preconditioner.whiten(rows, gradient.flatten(1)).norm(dim=-1)  # (b,)
+        state.trusted[rows] = self.region.confirms(quality) & (new <= self.region.calming * old)
+        state.controls[won], state.energy[won] = trial[good], after[good]
+        state.gradient[won] = gradient[good].flatten(1)
+        state.radius[rows] = self.region.follow(quality, state.radius[rows], model.length)
+        state.iterations[rows] += 1
+        preconditioner.serve(won)
+        lost = state.radius[rows] < self.region.least * before.sqrt()  # (b,)
+        state.outcome[rows[lost]] = Outcome.STALLED

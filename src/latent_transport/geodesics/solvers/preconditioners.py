@@ -1,0 +1,200 @@
+"""Preconditioners: what is known of an energy's Hessian before any product with it.
+
+Each gives a factorisation :math:`M = L L^T` for every curve of a batch. In the coordinates
+:math:`y = L^T c` of the control points c, the Hessian is close to the identity, and a step of
+length 1 changes the energy by about one unit of energy, whatever the units of latent space and
+data.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.solvers.normal_matrix import assemble_blocks, normal_matrix
+from latent_transport.geometries.base import Geometry
+
+STALE = 2**30  # steps: older than any matrix is kept
+DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
+FLOOR = 1e-4  # of the metric along a curve: what no direction is taken to fall below
+
+
+class Preconditioner(ABC):
+    """Factors of a batch's approximate Hessians, each of which serves for several steps.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the segments.
+    spline : CubicSpline
+        B curves of n = P d free coordinates each; their ends are kept.
+    t : Tensor, shape (N,)
+        Parameters of the polygons' corners.
+    refresh : int
+        Steps for which a factor serves.
+    """
+
+    def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
+        self.geometry = geometry
+        self.refresh = refresh
+        self.basis = spline.basis(t)  # (N, P)
+        self.line = spline(t) - self.basis @ spline.controls  # (B, N, d), what the ends decide
+        self.age = torch.full((len(spline.start),), STALE, device=t.device)  # (B,), in steps
+        slopes = self.basis.diff(dim=0)  # (N - 1, P)
+        self.stiffness = len(slopes) * slopes.mT @ slopes  # (P, P)
+
+    def update(self, rows: Tensor, controls: Tensor) -> None:
+        """Factorise anew, at control points (b, n), for those curves (b,) that it is time for."""
+        old = self.age[rows] >= self.refresh  # (b,)
+        stale = rows[old]  # (s,)
+        if len(stale) == 0:
+            return
+        free = controls[old].unflatten(1, (self.basis.shape[1], -1))  # (s, P, d)
+        points = self.line[stale] + self.basis @ free  # (s, N, d)
+        with torch.no_grad():
+            self._factorise(stale, points, self._square_segments(points))
+        self.age[stale] = 0
+
+    def _square_segments(self, points: Tensor) -> Tensor:
+        """Squared lengths (s, N - 1) of the segments, times their number."""
+        p = self.geometry.decode(points)  # of (s, N)
+        squares = self.geometry.residuals(p[:, :-1], p[:, 1:]).square().sum((-2, -1))
+        return (points.shape[1] - 1) * squares
+
+    def serve(self, rows: Tensor) -> None:
+        """Take note of a step of each of the curves ``rows`` (b,)."""
+        self.age[rows] += 1
+
+    def solve(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        """Return :math:`M^{-1} g` for gradients (b, n) of the curves ``rows`` (b,)."""
+        return self.color(rows, self.whiten(rows, gradient))
+
+    @abstractmethod
+    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
+        """Factorise for curves (s,) with corners (s, N, d) and squared segments (s, N - 1)."""
+
+    @abstractmethod
+    def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        """Return :math:`L^{-1} g` for gradients (b, n) of the curves ``rows`` (b,)."""
+
+    @abstractmethod
+    def color(self, rows: Tensor, step: Tensor) -> Tensor:
+        """Steps :math:`L^{-T} y` of the control points, (b, n), for y of (b, n)."""
+
+
+class NormalMatrices(Preconditioner):
+    r"""Gauss-Newton: :math:`M = 2 (J^T J + W + \epsilon K)`, dense.
+
+    J is the Jacobian of the residuals; W the curvature of the geometry's weight, which J does not
+    see, where it is positive; K the energy in the latent space's own metric, scaled to this
+    curve's, which holds back the directions that the decoder ignores (Levenberg 1944).
+    """
+
+    def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
+        super().__init__(geometry, spline, t, refresh)
+        batch, free, dims = spline.controls.shape
+        self.factor = spline.controls.new_zeros(batch, free * dims, free * dims)  # (B, n, n)
+
+    @override
+    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
+        normal = normal_matrix(self.geometry, points, self.basis)  # (s, n, n)
+        if self.geometry.weighted:
+            normal = normal + self._weigh(points, squares)
+        scale = squares.sum(-1) / _square_latent_segments(points).sum(-1).clamp(min=_tiny(points))
+        latent = torch.kron(self.stiffness, torch.eye(points.shape[-1]).to(points))  # (n, n)
+        diagonal = normal.diagonal(dim1=-2, dim2=-1)  # (s, n)
+        rounding = 10 * torch.finfo(points.dtype).eps * diagonal.amax(-1) + _tiny(points)  # (s,)
+        added = torch.diag_embed(rounding[:, None].expand_as(diagonal))  # (s, n, n)
+        total = 2 * (normal + FLOOR * scale[:, None, None] * latent + added)
+        self.factor[rows] = _cholesky(total)
+
+    def _weigh(self, points: Tensor, squares: Tensor) -> Tensor:
+        """Curvature of the weight, where it is positive, in half Hessians: (s, n, n)."""
+        curvature = self.geometry.weight_curvature(points)  # (s, N, d, d)
+        values, vectors = torch.linalg.eigh(curvature)
+        positive = (vectors * values.clamp(min=0)[..., None, :]) @ vectors.mT  # (s, N, d, d)
+        around = torch.nn.functional.pad(squares, (1, 1))  # (s, N + 1)
+        share = 0.5 * (around[:, :-1] + around[:, 1:])  # (s, N), of the segments on either side
+        return assemble_blocks(self.basis, self.basis, share[..., None, None] * positive)
+
+    @override
+    def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        factor = self.factor[rows]  # (b, n, n)
+        return torch.linalg.solve_triangular(factor, gradient[..., None], upper=False).squeeze(-1)
+
+    @override
+    def color(self, rows: Tensor, step: Tensor) -> Tensor:
+        factor = self.factor[rows].mT  # (b, n, n)
+        return torch.linalg.solve_triangular(factor, step[..., None], upper=True).squeeze(-1)
+
+
+class SpeedMatrices(Preconditioner):
+    r"""The metric along the curve, taken to be the same in all directions: P by P matrices.
+
+    :math:`M = 2 K_\lambda \otimes I`, with :math:`K_\lambda` the energy of curves in the metric
+    :math:`\lambda_n^2 I`, and :math:`\lambda_n` the length of segment n over its latent length. It
+    needs no derivative of the decoder, and serves where there are too many latent dimensions for
+    dense matrices, or no forward mode.
+    """
+
+    def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
+        super().__init__(geometry, spline, t, refresh)
+        batch, free, _ = spline.controls.shape
+        self.factor = spline.controls.new_zeros(batch, free, free)  # (B, P, P)
+
+    @override
+    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
+        latent = _square_latent_segments(points)  # (s, N - 1)
+        scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(points))  # (s,)
+        metric = squares / latent.clamp(min=_tiny(points))  # (s, N - 1)
+        metric = metric.clamp(min=FLOOR * scale[:, None])
+        slopes = self.basis.diff(dim=0)  # (N - 1, P)
+        total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
+        self.factor[rows] = _cholesky(total + _tiny(points) * torch.eye(slopes.shape[1]).to(total))
+
+    @override
+    def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        free = gradient.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
+        return torch.linalg.solve_triangular(self.factor[rows], free, upper=False).flatten(1)
+
+    @override
+    def color(self, rows: Tensor, step: Tensor) -> Tensor:
+        free = step.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
+        return torch.linalg.solve_triangular(self.factor[rows].mT, free, upper=True).flatten(1)
+
+
+def choose_preconditioner(
+    geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int
+) -> Preconditioner:
+    """Return dense normal matrices where they are small and can be had, else the speed's."""
+    dense = spline.controls[0].numel() <= DENSE and _has_forward_mode(geometry, spline)
+    kind = NormalMatrices if dense else SpeedMatrices
+    return kind(geometry, spline, t, refresh)
+
+
+def _has_forward_mode(geometry: Geometry, spline: CubicSpline) -> bool:
+    try:
+        geometry.decode_with_jacobian(spline.start[:1])
+    except (RuntimeError, NotImplementedError):
+        return False
+    return True
+
+
+def _square_latent_segments(points: Tensor) -> Tensor:
+    """Squared latent lengths (s, N - 1) of the segments, times their number."""
+    return (points.shape[1] - 1) * points.diff(dim=1).square().sum(-1)
+
+
+def _cholesky(matrices: Tensor) -> Tensor:
+    """Cholesky factors (s, n, n); of the diagonal alone where rounding left a matrix indefinite."""
+    factor, failed = torch.linalg.cholesky_ex(matrices)
+    diagonal = matrices.diagonal(dim1=-2, dim2=-1).clamp(min=_tiny(matrices)).sqrt()  # (s, n)
+    broken = (failed != 0) | ~torch.isfinite(factor).all(-1).all(-1)  # (s,)
+    instead = torch.diag_embed(diagonal.nan_to_num(nan=1.0, posinf=1.0))  # (s, n, n)
+    return torch.where(broken[:, None, None], instead, factor)
+
+
+def _tiny(x: Tensor) -> float:
+    return float(torch.finfo(x.dtype).tiny)
