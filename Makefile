@@ -11,7 +11,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
 	-name '*.py' ! -name 'triton_*' | sort))))
 
-.PHONY: figures quick report benchmark paper check archive docs test lint clean
+.PHONY: figures quick report benchmark benchmark_peers paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -27,6 +27,10 @@ report: .venv/installed
 
 benchmark: .venv/installed
 	$(SNAKEMAKE) benchmark --configfile $(CONFIG)
+
+# Other packages beside ours, in an environment of their own: geomstats wants an older NumPy.
+benchmark_peers: .venv-peers/installed
+	.venv-peers/bin/snakemake --cores $(CORES) --rerun-incomplete benchmark_peers --configfile $(CONFIG)
 
 paper: .venv/installed
 	$(SNAKEMAKE) paper --configfile $(CONFIG)
@@ -62,4 +66,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[pipeline,slurm,test]'
+	touch $@
+
+.venv-peers/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --upgrade pip
+	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'
 	touch $@

@@ -21,6 +21,7 @@ for part in EVIDENCE_PARTS:
 
 
 include: "workflow/rules/benchmark.smk"
+include: "workflow/rules/peers.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/paper.smk"
@@ -36,6 +37,7 @@ localrules:
     evidence,
     page,
     benchmark,
+    benchmark_peers,
     costs,
 
 
@@ -70,6 +72,12 @@ rule benchmark:
     input:
         rules.plot_benchmark.output,
         expand("<paper>/figures/benchmark.{format}", format=FORMATS),
+
+
+rule benchmark_peers:
+    input:
+        rules.compare_peers.output,
+        rules.plot_peers.output,
 
 
 rule costs:

@@ -11,7 +11,7 @@ from workflow.scripts.command import run
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", required=True, help="table of benchmark_peers")
+    parser.add_argument("--table", required=True, help="table of compare_peers")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
     save_figure(plot_peers(load_table(arguments.table)), *arguments.output)

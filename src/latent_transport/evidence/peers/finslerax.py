@@ -17,7 +17,7 @@ from latent_transport.evidence.peers.problems import Problem
 SEGMENTS = 100  # of the fine polygon
 
 
-class Cost(FinslerMetric):
+class Cost(FinslerMetric):  # type: ignore[misc]  # finslerax is not there to be checked
     """A problem's length of velocities, as finslerax's cost F(x, v)."""
 
     problem: Problem = equinox.field(static=True, kw_only=True)
@@ -72,15 +72,15 @@ def _prepare(
     energy: FinslerMetric | None = None,
     **settings: Any,
 ) -> Solve:
-    @jax.jit
     def run(start: jax.Array, end: jax.Array) -> tuple[jax.Array, jax.Array]:
         points = solver.solve(energy or metric, start, end, **settings).xs
         return points, metric.arc_length(points)
 
+    compiled = jax.jit(run)
     start, end = jnp.asarray(problem.start), jnp.asarray(problem.end)
 
     def solve() -> Found:
-        points, length = run(start, end)
+        points, length = compiled(start, end)
         return Found(np.asarray(points, np.float64), float(length), math.nan)  # it says nothing
 
     return solve

@@ -11,27 +11,26 @@ from geomstats.numerics.optimization import ScipyMinimize
 from torch import Tensor
 
 from latent_transport.evidence.peers.base import Found, Solve
-from latent_transport.evidence.peers.problems import Problem
+from latent_transport.evidence.peers.problems import Embedding, Problem
 
 
-class Surface(ImmersedSet):
-    """The surface of a problem, with geomstats' pulled-back metric."""
+class Surface(ImmersedSet):  # type: ignore[misc]  # geomstats has no types
+    """A problem's surface, with geomstats' pulled-back metric."""
 
-    def __init__(self, problem: Problem) -> None:
-        if problem.embed is None:
-            raise NotImplementedError("the geometry of normals is not that of an embedded surface")
-        self.problem = problem
-        super().__init__(dim=problem.dims)
+    def __init__(self, embedding: Embedding, dims: int) -> None:
+        self.embedding = embedding
+        self.coordinates = len(self.immersion(torch.zeros(dims)))
+        super().__init__(dim=dims)
 
     def _define_embedding_space(self) -> Euclidean:
-        return Euclidean(len(self.immersion(torch.from_numpy(self.problem.start))))
+        return Euclidean(self.coordinates)
 
     def immersion(self, point: Tensor) -> Tensor:
         """Points (..., d) on the surface: (..., D)."""
-        return self.problem.embed(torch, point)
+        return self.embedding(torch, point)
 
 
-class Norm(RiemannianMetric):
+class Norm(RiemannianMetric):  # type: ignore[misc]
     """A problem's length of velocities; straightening asks for no more."""
 
     def __init__(self, space: Euclidean, problem: Problem) -> None:
@@ -45,7 +44,9 @@ class Norm(RiemannianMetric):
 
 def prepare(problem: Problem) -> Solve:
     """Return the solve with its defaults for surfaces: shooting by 100 Euler steps, L-BFGS-B."""
-    space = Surface(problem)
+    if problem.embed is None:
+        raise NotImplementedError("the geometry of normals is not that of an embedded surface")
+    space = Surface(problem.embed, problem.dims)
     start, end = torch.from_numpy(problem.start), torch.from_numpy(problem.end)
 
     def solve() -> Found:

@@ -168,4 +168,3 @@ def make_hill() -> Problem:
 
     ends = np.array((-2.0, 0.0)), np.array((2.0, 0.0))
     return Problem("hill", "hill", *ends, HILL, squared_norm, embed)
-

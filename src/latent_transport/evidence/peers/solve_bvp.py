@@ -59,7 +59,7 @@ def accelerate(problem: Problem, z: Tensor, v: Tensor) -> Tensor:
     def accelerate_one(z: Tensor, v: Tensor) -> Tensor:
         by_place = torch.func.grad(energy, 0)(z, v)
         momentum = torch.func.grad(energy, 1)
-        _, change = torch.func.jvp(lambda z: momentum(z, v), (z,), (v,))
+        change = torch.func.jvp(lambda z: momentum(z, v), (z,), (v,))[1]
         tensor = torch.func.jacrev(momentum, 1)(z, v)  # (d, d)
         return torch.linalg.solve(tensor, by_place - change)
 

@@ -1,29 +1,29 @@
 """StochMan 0.3 (Detlefsen et al. 2021): cubic splines, moved by Adam."""
 
 import torch
-from torch import Tensor
-
-from latent_transport.evidence.peers.base import FINE, Found, Solve
-from latent_transport.evidence.peers.problems import Problem
 from stochman.curves import CubicSpline
 from stochman.geodesic import geodesic_minimizing_energy
 from stochman.manifold import EmbeddedManifold, Manifold
+from torch import Tensor
+
+from latent_transport.evidence.peers.base import FINE, Found, Solve
+from latent_transport.evidence.peers.problems import Embedding, Problem
 
 CHORDS = 128  # of which a length is the sum
 
 
-class Surface(EmbeddedManifold):
-    """The surface of a problem."""
+class Surface(EmbeddedManifold):  # type: ignore[misc]  # StochMan has no types
+    """A problem's surface."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    def __init__(self, embedding: Embedding) -> None:
+        self.embedding = embedding
 
     def embed(self, points: Tensor, jacobian: bool = False) -> Tensor:
         """Points (..., d) on the surface: (..., D)."""
-        return self.problem.embed(torch, points)
+        return self.embedding(torch, points)
 
 
-class Chart(Manifold):
+class Chart(Manifold):  # type: ignore[misc]
     """The metric of a problem whose coordinates are orthogonal."""
 
     def __init__(self, problem: Problem) -> None:
@@ -62,7 +62,7 @@ def prepare_fine(problem: Problem) -> Solve:
 
 def make_manifold(problem: Problem) -> Manifold:
     """Return the problem as StochMan knows it."""
-    return Chart(problem) if problem.embed is None else Surface(problem)
+    return Chart(problem) if problem.embed is None else Surface(problem.embed)
 
 
 def describe(manifold: Manifold, curve: CubicSpline, success: bool) -> Found:

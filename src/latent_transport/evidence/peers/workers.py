@@ -64,7 +64,7 @@ class Worker:
             self._process = None
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "latent_transport.evidence.peers.workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

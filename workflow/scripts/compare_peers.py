@@ -27,16 +27,18 @@ def compare(problem: Problem, workers: dict[str, Worker], *, rounds: int) -> lis
     """
     seconds: dict[str, list[float]] = {name: [] for name in workers}
     found: dict[str, dict[str, Any]] = {}
+    playing = list(workers)
     for _ in range(1 + rounds):
-        for name, worker in workers.items():
-            if "status" in found.get(name, {}) or sum(seconds[name]) > LIMIT:
+        for name in list(playing):
+            answer = workers[name].ask(name, problem.name, LIMIT)
+            if "status" in answer:
+                playing.remove(name)
+                found.setdefault(name, answer)  # what it found before stands
                 continue
-            answer = worker.ask(name, problem.name, LIMIT)
-            if "status" not in answer:
-                seconds[name].append(answer["seconds"])
-            elif seconds[name]:
-                continue  # what it found before stands
             found[name] = answer
+            seconds[name].append(answer["seconds"])
+            if sum(seconds[name]) > LIMIT:
+                playing.remove(name)
     return [describe(problem, name, seconds[name], found[name]) for name in workers]
 
 
