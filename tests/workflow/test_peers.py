@@ -1,7 +1,11 @@
 """The table of peers: all have turns, and what fails is a row."""
 
-import pytest
+import re
 
+import pytest
+from sandbox import copy_repository, plan, run_snakemake
+
+from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.peers.problems import make_sphere
 from latent_transport.storage import load_table
 from workflow.dependencies import code_of
@@ -61,6 +65,24 @@ def test_the_script_writes_a_row_a_peer(tmp_path, monkeypatch):
     assert set(table["status"]) == {"solved"}
     assert table["error"].abs().max() < 1e-4
     assert (table["threads"] == 1).all()
+
+
+def test_the_target_is_the_table_and_its_figure(tmp_path):
+    repository = copy_repository(tmp_path / "repository")
+    assert plan(repository, "benchmark_peers") == {
+        "compare_peers": 1,
+        "plot_peers": 1,
+        "benchmark_peers": 1,
+    }
+
+
+def test_adapters_are_code_of_the_comparison(tmp_path):
+    repository = copy_repository(tmp_path / "repository")
+    done = run_snakemake(repository, "-n", "benchmark_peers")
+    inputs = re.search(r"^rule compare_peers:\n *input: (.+)$", done.stdout, re.M).group(1)
+    for peer in PEERS.values():
+        assert f"evidence/peers/{peer.module}.py" in inputs
+    assert "geodesics/connect.py" in inputs
 
 
 def test_workers_know_the_problems_and_peers_of_the_script():

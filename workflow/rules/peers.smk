@@ -2,8 +2,8 @@
 PEERS_CODE = sorted(
     {
         file
-        for adapter in ("finslerax", "geomstats", "ours", "solve_bvp", "stochman")
-        for file in files_of(f"latent_transport.evidence.peers.{adapter}")
+        for peer in PEERS.values()
+        for file in files_of(f"latent_transport.evidence.peers.{peer.module}")
     }.union(code_of("compare_peers"))
 )
 

@@ -34,12 +34,23 @@ def test_norm_is_that_of_the_surface(name):
     torch.testing.assert_close(problem.squared_norm(torch, z, v), moved.square().sum(-1))
 
 
+@pytest.mark.parametrize(
+    ("library", "convert"), [("torch", "from_numpy"), ("jax.numpy", "asarray")]
+)
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_array_libraries_agree(name):
+def test_array_libraries_agree(name, library, convert):
+    xp = pytest.importorskip(library)
     problem = PROBLEMS[name]
-    z, v = np.random.default_rng(0).normal(size=(2, 3, 4, problem.dims))
-    by_torch = problem.squared_norm(torch, torch.from_numpy(z), torch.from_numpy(v))
-    np.testing.assert_allclose(problem.squared_norm(np, z, v), by_torch, rtol=1e-12)
+    arrays = np.random.default_rng(0).normal(size=(2, 3, 4, problem.dims))
+    z, v = map(getattr(xp, convert), arrays)
+    close = (
+        {"rtol": 1e-12, "atol": 1e-14} if z.dtype.itemsize == 8 else {"rtol": 1e-3, "atol": 1e-5}
+    )
+    np.testing.assert_allclose(
+        problem.squared_norm(xp, z, v), problem.squared_norm(np, *arrays), **close
+    )
+    if problem.embed is not None:
+        np.testing.assert_allclose(problem.embed(xp, z), problem.embed(np, arrays[0]), **close)
 
 
 @pytest.mark.parametrize("dims", STATED)

@@ -79,7 +79,7 @@ def make_sphere(dims: int) -> Problem:
 
     def embed(xp: ModuleType, z: Any) -> Any:
         square = (z * z).sum(-1)[..., None]
-        return xp.concat((2 * z, square - 1), -1) / (1 + square)
+        return xp.concatenate((2 * z, square - 1), -1) / (1 + square)
 
     start, end = -np.linspace(0, 1, dims), np.full(dims, 0.5)
     a, b = embed(np, start), embed(np, end)
@@ -164,7 +164,7 @@ def make_hill() -> Problem:
 
     def embed(xp: ModuleType, z: Any) -> Any:
         height = 3 * xp.exp(-(z * z).sum(-1))
-        return xp.concat((z, height[..., None]), -1)
+        return xp.concatenate((z, height[..., None]), -1)
 
     ends = np.array((-2.0, 0.0)), np.array((2.0, 0.0))
     return Problem("hill", "hill", *ends, HILL, squared_norm, embed)
