@@ -11,7 +11,7 @@ from latent_transport.evidence.plotting.style import VERMILION, save_figure
 from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts import plot_peers as script
 
-PEERS = ["ours", *(f"peer {number}, fine" for number in range(10))]
+PEERS = ["ours", *(f"peer {number}, fine" for number in range(9)), "other"]
 
 
 def make_table(problems):
@@ -63,6 +63,9 @@ def test_peers_are_told_apart():
     legend = plot_peers(make_table(1)).legends[0]
     looks = {(line.get_color(), line.get_marker()) for line in legend.get_lines()}
     assert len(looks) == len(PEERS)
+    colours = {peer: line.get_color() for peer, line in zip(PEERS, legend.get_lines(), strict=True)}
+    assert len({colours[peer] for peer in PEERS if peer.startswith("peer ")}) == 1
+    assert colours["other"] not in (colours["ours"], colours["peer 0, fine"])
     assert [text.get_text() for text in legend.get_texts()] == PEERS
 
 

@@ -1,6 +1,7 @@
 """Errors of peers' distances against the seconds that they take, a panel a problem."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def plot_peers(table: pd.DataFrame) -> Figure:
     table : DataFrame
         Columns ``problem, peer, error, curve_error, converged, seconds, least, largest``; rows
         without seconds, of peers that did not solve a problem, are not drawn. The first peer stands
-        out.
+        out; the others' colours are those of their packages.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def plot_peers(table: pd.DataFrame) -> Figure:
     solved = table.dropna(subset="seconds")
     expect_columns("the benchmark of peers, of what was solved,", solved, numbers)
     expect_finite("the numbers in the benchmark of peers", solved[numbers].to_numpy(float))
-    styles = dict(zip(peers, _make_styles(len(peers)), strict=True))
+    styles = _make_styles(peers)
     rows = math.ceil(len(problems) / _COLUMNS)
     figure = Figure(
         figsize=(TEXT_WIDTH, rows * _HEIGHT + 0.8),
@@ -99,10 +100,18 @@ def plot_peers(table: pd.DataFrame) -> Figure:
     return freeze_layout(figure)
 
 
-def _make_styles(count: int) -> list[tuple[str, str]]:
-    """Colour and marker of each peer, the first in a colour of its own."""
-    colours = [VERMILION, *(_COLOURS[i % len(_COLOURS)] for i in range(count - 1))]
-    return [(colours[i], _MARKERS[i % len(_MARKERS)]) for i in range(count)]
+def _make_styles(peers: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour of each peer's package, the first word of its name, and a marker of its own."""
+    packages = list(dict.fromkeys(map(_package_of, peers)))
+    colours = dict(zip(packages, [VERMILION, *_COLOURS * len(packages)], strict=False))
+    return {
+        peer: (colours[_package_of(peer)], _MARKERS[number % len(_MARKERS)])
+        for number, peer in enumerate(peers)
+    }
+
+
+def _package_of(peer: str) -> str:
+    return peer.split()[0].rstrip(",")
 
 
 def _draw_row(axes: Axes, row: "pd.core.frame._PandasNamedTuple", colour: str, marker: str) -> None:
@@ -119,5 +128,5 @@ def _draw_row(axes: Axes, row: "pd.core.frame._PandasNamedTuple", colour: str, m
         markersize=3.5,
         markerfacecolor=face,
         markeredgewidth=0.6,
-        zorder=3,
+        zorder=4 if colour == VERMILION else 3,
     )
