@@ -72,16 +72,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     note_device(device)
     # The last core: what else a machine runs often sits on the first.
     core = max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    environments = {str(peer.environment): peer.environment for peer in PEERS.values()}
-    shared = {key: Worker(environment, core) for key, environment in environments.items()}
-    workers = {name: shared[str(peer.environment)] for name, peer in PEERS.items()}
+    # A process each: one that takes too long is ended, and with it what it compiled.
+    workers = {name: Worker(peer.environment, core) for name, peer in PEERS.items()}
     rows = []
     try:
         for name in arguments.problems:
             logger.info("%s", name)
             rows += compare(problems[name], workers, rounds=arguments.rounds)
     finally:
-        for worker in shared.values():
+        for worker in workers.values():
             worker.close()
     frame = pd.DataFrame(rows)
     frame["threads"], frame["device"] = 1, device

@@ -20,7 +20,7 @@ from latent_transport.evidence.peers.problems import make_problems
 
 
 class Worker:
-    """A process that solves for peers of one environment, started when it is first asked.
+    """A process that solves for a peer, started when it is first asked.
 
     Parameters
     ----------
