@@ -11,7 +11,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
 	-name '*.py' ! -name 'triton_*' | sort))))
 
-.PHONY: figures quick report benchmark zoo paper check archive docs test lint clean
+.PHONY: figures quick report benchmark benchmark_peers zoo paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -31,6 +31,10 @@ benchmark: .venv/installed
 # docs/zoo.md: how far the solvers are from distances that are known.
 zoo: .venv/installed
 	$(SNAKEMAKE) zoo --configfile $(CONFIG)
+
+# Other packages beside ours, in an environment of their own: geomstats wants an older NumPy.
+benchmark_peers: .venv-peers/installed
+	.venv-peers/bin/snakemake --cores $(CORES) --rerun-incomplete benchmark_peers --configfile $(CONFIG)
 
 paper: .venv/installed
 	$(SNAKEMAKE) paper --configfile $(CONFIG)
@@ -66,4 +70,10 @@ clean:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[pipeline,slurm,test]'
+	touch $@
+
+.venv-peers/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --upgrade pip
+	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'
 	touch $@

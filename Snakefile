@@ -22,6 +22,7 @@ for part in EVIDENCE_PARTS:
 
 include: "workflow/rules/benchmark.smk"
 include: "workflow/rules/zoo.smk"
+include: "workflow/rules/peers.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/paper.smk"
@@ -37,6 +38,7 @@ localrules:
     evidence,
     page,
     benchmark,
+    benchmark_peers,
     costs,
 
 
@@ -71,6 +73,12 @@ rule benchmark:
     input:
         rules.plot_benchmark.output,
         expand("<paper>/figures/benchmark.{format}", format=FORMATS),
+
+
+rule benchmark_peers:
+    input:
+        rules.compare_peers.output,
+        rules.plot_peers.output,
 
 
 rule costs:

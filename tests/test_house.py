@@ -17,11 +17,15 @@ FACES = {
 # From the bottom up, rooms within rooms: a module imports from its own room and those before it.
 INNER = {
     "latent_transport.evidence": (
-        *("keys", "vocabulary", "data", "zoo", "measures", "claims", "plotting", "page"),
+        *("keys", "vocabulary", "data", "zoo", "measures", "peers", "claims", "plotting", "page"),
     ),
     "latent_transport.evidence.zoo": (
         *("problems", "clairaut", "boundary", "spheres", "surfaces", "developable", "families"),
         *("weights", "collection", "solving", "pages"),
+    ),
+    "latent_transport.evidence.peers": (
+        *("problems", "base", "lengths", "catalogue", "workers"),
+        ("finslerax", "geomstats", "ours", "solve_bvp", "stochman"),
     ),
     "latent_transport.geodesics": (
         *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),

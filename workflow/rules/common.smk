@@ -10,6 +10,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 # This repository's library, whether or not one is installed.
 sys.path.insert(0, str(ROOT / "src"))
 
+from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema

@@ -20,10 +20,11 @@ PLOTS_OF_FILES = {
         "solvers": expand(rules.benchmark_solvers.output, model=BENCHMARKED),
         "scaling": expand(rules.benchmark_scaling.output, model=BENCHMARKED),
     },
+    "peers": {"table": rules.compare_peers.output},
 }
 
 for name, files in PLOTS_OF_FILES.items():
-    if name not in (*NAMES, "benchmark"):
+    if name not in (*NAMES, "benchmark", "peers"):
         continue  # a part of the evidence that is switched off
 
     rule:

@@ -1,0 +1,1 @@
+"""Other packages' geodesics beside ours, on problems whose distances are known."""
