@@ -15,6 +15,7 @@ from latent_transport.geometries.contract import flatten_points
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.geometries.riemannian import Euclidean
+from latent_transport.memory import map_rows
 
 LARGEST_LOG_WEIGHT = 10.0
 
@@ -134,7 +135,7 @@ class Conformal(Geometry):
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
         base = self.geometry.volume(z)  # (...)
-        log_weight = self.log_weight(z)  # (...)
+        log_weight = map_rows(self.log_weight, z)  # (...)
         if not holds(torch.isfinite(log_weight)):
             raise ValueError("the log density at z is not finite; check the density")
         return (z.shape[-1] * log_weight).exp() * base

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
-from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
+from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.curvature import NormalMatrices
 from latent_transport.geodesics.solvers.descent import Descent
 from latent_transport.geodesics.solvers.directions import Directions
@@ -15,9 +15,9 @@ from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geodesics.solvers.secants import Secants
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import MEMORY
 
 PATIENCE = 6  # directions in a row that may fail: the damping has to find its size
-COPIES_AN_AXIS = 4  # numbers for each of a decoded point and axis: the Jacobian and its products
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class GaussNewton:
 
     max_iterations: int = 100
     tolerance: float = 1e-4
-    memory: int = GIBIBYTE // 2
+    memory: int = MEMORY
     progress: str | None = None
     refresh: int = 10
 
@@ -80,7 +80,7 @@ class GaussNewton:
         descent = Descent(
             max_iterations=self.max_iterations,
             stopping=Stopping(tolerance=self.tolerance, patience=PATIENCE),
-            budget=MemoryBudget(self.memory, copies_an_axis=COPIES_AN_AXIS),
+            budget=MemoryBudget(self.memory, matrices=True),
             make_directions=self._make_directions,
             progress=self.progress,
         )
