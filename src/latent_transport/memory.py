@@ -22,6 +22,9 @@ from typing_extensions import override
 MEMORY = 2**29
 """Bytes that temporaries may take, unless a solver is given another number."""
 
+HOLES = 2
+"""Share by which an allocator may hold more than is asked of it: small blocks leave holes."""
+
 FEW = 16  # rows that are computed at once whatever they take: fewer than measuring would pay for
 MEASURED = (4, 8)  # rows from whose difference the bytes a row follow
 
@@ -39,7 +42,8 @@ def count_rows(bytes_a_row: float, memory: int | None = None) -> int:
     memory : int, optional
         Bytes there are; ``MEMORY`` by default.
     """
-    return max(1, int((MEMORY if memory is None else memory) // max(1, bytes_a_row)))
+    available = (MEMORY if memory is None else memory) / HOLES
+    return max(1, int(available // max(1, bytes_a_row)))
 
 
 def measure_row(compute: Sized, counts: tuple[int, int] = MEASURED) -> int:
@@ -146,11 +150,15 @@ def map_segments(
     some = points.reshape(-1, dims)[: MEASURED[-1]]  # (8, d)
     fitting = count_rows(measure_row(lambda rows: function(some[:rows])), memory)  # points
     curves = points.reshape(-1, count, dims)  # (B, N, d)
-    if fitting >= count:
-        found = torch.cat([function(part) for part in curves.split(fitting // count)])
-    else:
-        runs = split_segments(count, fitting)
-        found = torch.stack([torch.cat([function(curve[run]) for run in runs]) for curve in curves])
+    step = max(1, fitting // count)  # curves
+    runs = split_segments(count, count if fitting >= count else fitting)
+    # Written where it belongs: results kept apart would lie between the temporaries' blocks, and
+    # keep an allocator from using their room again.
+    found = points.new_empty(len(curves), count - 1)  # (B, N - 1)
+    for start in range(0, len(curves), step):
+        part = slice(start, start + step)
+        for run in runs:
+            found[part, run.start : run.stop - 1] = function(curves[part, run])
     return found.reshape(*lead, count - 1)
 
 
@@ -173,7 +181,7 @@ class _Ledger(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.held = [0]
         self._known: dict[int, weakref.ref[Any]] = {}
 

@@ -18,7 +18,7 @@ from latent_transport.checks import (
     check_precision,
 )
 from latent_transport.geometries.base import Geometry
-from latent_transport.memory import MEMORY, map_rows
+from latent_transport.memory import count_rows, map_rows
 
 BYTES_A_NODE = 12  # a distance and a predecessor, for each start
 
@@ -120,11 +120,11 @@ class NeighbourGraph:
         return paths
 
     def _count_pairs(self) -> int:
-        """How many pairs are searched at once: all B have distances to n + 2B nodes, or n at least.
+        """How many pairs B are searched at once: each has distances to n + 2 B nodes.
 
-        The positive root of ``BYTES_A_NODE B (n + 2 B) = MEMORY``, rounded down.
+        The positive root of B (n + 2 B) = distances that there is room for, rounded down.
         """
-        nodes, count = MEMORY / BYTES_A_NODE, len(self.codes)
+        nodes, count = count_rows(BYTES_A_NODE), len(self.codes)
         root = (math.sqrt(count**2 + 8 * nodes) - count) / 4
         return max(1, int(root))
 
