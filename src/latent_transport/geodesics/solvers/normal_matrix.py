@@ -5,9 +5,10 @@ from torch import Tensor
 
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.slopes import residual_slopes
-from latent_transport.memory import MEASURED, MEMORY, count_rows, measure_row, split_segments
+from latent_transport.memory import count_rows, measure_row, split_segments
 
 GENEROUS = 16  # copies of decoded points and their derivatives below which none is counted
+FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
 
 
 def normal_matrix(
@@ -74,10 +75,10 @@ def _count_points(geometry: Geometry, z: Tensor, memory: int | None) -> int:
     if z.is_meta:
         return every
     with torch.no_grad():
-        some = z.flatten(0, 1)[: MEASURED[-1]]  # (8, d)
+        some = z.flatten(0, 1)[: FEW_POINTS[-1]]  # (3, d)
         p = geometry.decode(some[:1])  # of (1,)
-        size = GENEROUS * every * (z.shape[2] + 1) * p.numel() * p.element_size()
-        if size <= (MEMORY if memory is None else memory) or len(some) < MEASURED[-1]:
+        size = GENEROUS * (z.shape[2] + 1) * p.numel() * p.element_size()
+        if every <= max(FEW_POINTS[-1], count_rows(size, memory)):
             return every
 
         def compute(count: int) -> Tensor:
@@ -86,4 +87,4 @@ def _count_points(geometry: Geometry, z: Tensor, memory: int | None) -> int:
             _accumulate(geometry, some[None, :count], basis, half)
             return half
 
-        return max(2, count_rows(measure_row(compute), memory))
+        return max(2, count_rows(measure_row(compute, FEW_POINTS), memory))
