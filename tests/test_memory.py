@@ -262,7 +262,10 @@ CASES = {
         net = make(10, 2000)
         geometry = lt.FisherRao(lambda z: Categorical(logits=net(z).unsqueeze(-2)))
         solver = lt.GaussNewton(max_iterations=3, memory=memory.MEMORY)
-        run = lambda n: (solve(geometry, 10, n // 30, solver), geometry.tensor(*torch.randn(2, n // 10, 10)))
+        z, v = torch.randn(2, 60, 10)
+        run = lambda n: (
+            solve(geometry, 10, n // 30, solver), geometry.tensor(z[:n // 10], v[:n // 10])
+        )
     """,
 }
 
