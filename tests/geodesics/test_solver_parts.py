@@ -237,11 +237,30 @@ def test_directions_without_secants_are_those_of_gauss_newton(curvature, spline)
 def test_budget_counts_curves_and_lets_one_through_at_least():
     geometry = Wasserstein1(lambda z: Normal(z.repeat_interleave(5, -1), 1.0))
     spline = CubicSpline.straight(draw(2, 3), draw(2, 3, seed=1), 4)
-    one = 10 * 12 * 2 * 15 * 8  # points, copies, coordinates, variables, bytes
-    for size, expected in ((0, 1), (one, 1), (2 * one - 1, 1), (2 * one, 2), (7 * one, 7)):
-        assert MemoryBudget(size).count_curves(geometry, spline, 10) == expected
-    more = MemoryBudget(7 * one, copies_an_axis=4)
-    assert more.count_curves(geometry, spline, 10) == 3  # half of seven
+    counts = [MemoryBudget(2**k).count_curves(geometry, spline, 10) for k in (0, 20, 21, 26)]
+    assert counts[0] == 1
+    assert counts[1] > 1
+    assert abs(counts[2] - 2 * counts[1]) <= 1
+    # A decoded point has 15 means and 15 scales: some copies of them, but not a hundred.
+    point = 2**25 / counts[3] / 10 / 8
+    assert 30 < point < 3000
+
+
+@pytest.mark.parametrize("width", [100, 10_000])
+def test_budget_counts_the_hidden_layers_of_a_decoder(width):
+    layer = draw(3, width)
+    geometry = Wasserstein1(lambda z: Normal(torch.tanh(z @ layer)[..., :2], 1.0))
+    spline = CubicSpline.straight(draw(2, 3), draw(2, 3, seed=1), 4)
+    point = 2**29 / MemoryBudget(2**30).count_curves(geometry, spline, 10) / 10 / 8
+    assert 2 * width < point < 20 * width + 1000
+
+
+def test_budget_counts_normal_matrices():
+    geometry = Wasserstein1(lambda z: Normal(z, 1.0))
+    spline = CubicSpline.straight(draw(2, 40), draw(2, 40, seed=1), 10)
+    matrix = 400**2 * 8
+    budget = MemoryBudget(2**30, matrices=True)
+    assert 4 < 2**29 / budget.count_curves(geometry, spline, 10) / matrix < 12
 
 
 def test_names_of_solvers_need_no_torch():

@@ -15,6 +15,7 @@ from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.kernels.dispatch import anticipate
+from latent_transport.memory import MEMORY, map_rows
 
 EVALUATIONS = 10  # of a curve's energy that a solve needs at least
 BULGE = 0.5  # of random starts, in distances of the ends
@@ -105,9 +106,10 @@ def connecting_geodesics(
                 f"restarts is {restarts}; expected the number of further starts, 0 or more"
             )
         geometry.check_decoder(z0, z1)
+        solver = solver or GaussNewton()
         with torch.no_grad():
             for name, z in (("z0", z0), ("z1", z1)):
-                p = geometry.decode_with_checks(z, name)  # of (B,)
+                variables = _check_decoded(geometry, z, name)
         straight = CubicSpline.straight(z0, z1, controls)
         starts = [straight.controls]  # (B, P, d) each
         if start != "line":
@@ -116,10 +118,11 @@ def connecting_geodesics(
         count = len(starts)
         every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
         t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)
-        with anticipate(EVALUATIONS * len(every.start) * (points - 1) * p.variables):
-            curve, report = (solver or GaussNewton()).minimize(geometry, every, t)
+        with anticipate(EVALUATIONS * len(every.start) * (points - 1) * variables):
+            curve, report = solver.minimize(geometry, every, t)
         origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
-        paths = Geodesics(geometry, every.start, every.end, curve, report, origin)
+        memory = getattr(solver, "memory", MEMORY)
+        paths = Geodesics(geometry, every.start, every.end, curve, report, origin, memory)
         if count == 1:
             return paths
         rows = torch.arange(len(z0), device=z0.device)
@@ -138,6 +141,16 @@ def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) 
     modes = torch.stack((places.sin(), (2 * places).sin()), -1)  # (P, 2)
     chords = (straight.end - straight.start).norm(dim=-1)[:, None, None]  # (B, 1, 1)
     return [controls + chords * (modes @ amplitude) for amplitude in amplitudes]
+
+
+def _check_decoded(geometry: Geometry, z: Tensor, name: str) -> int:
+    """Check the decoder's parameters at the ends (B, d), and tell their number D of variables."""
+
+    def count(z: Tensor) -> Tensor:
+        p = geometry.decode_with_checks(z, name)  # of (b,)
+        return torch.full_like(z[:, 0], p.variables)  # (b,)
+
+    return int(map_rows(count, z)[0])
 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:

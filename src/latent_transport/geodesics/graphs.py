@@ -1,5 +1,6 @@
 """Neighbour graphs of latent codes, whose shortest paths are curves to start from."""
 
+import math
 import warnings
 
 import numpy as np
@@ -17,8 +18,9 @@ from latent_transport.checks import (
     check_precision,
 )
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import count_rows, map_rows
 
-EDGES_AT_ONCE = 1024  # whose decoded points are held in memory together
+BYTES_A_NODE = 12  # a distance and a predecessor, for each start
 
 
 class NeighbourGraph:
@@ -99,27 +101,58 @@ class NeighbourGraph:
             raise ValueError(f"points is {points}; a path has at least its 2 ends")
         t = torch.linspace(0, 1, points, dtype=z0.dtype, device=z0.device)  # (T,)
         paths = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (B, T, d)
-        distance, previous = self._search(z0, z1)  # (B, n + 2B) each
-        count = len(self.codes)
-        starts = count + np.arange(len(z0))  # (B,)
-        ends = starts + len(z0)  # (B,)
-        rows = np.flatnonzero(np.isfinite(distance[starts - count, ends]))  # (R,)
-        if len(rows) < len(z0):
+        entries = zip(*(self._enter(z) for z in (z0, z1)), strict=True)
+        codes, lengths = (np.stack(each, 1) for each in entries)  # (B, 2, neighbours) each
+        size = self._count_pairs()
+        groups = [slice(start, start + size) for start in range(0, len(z0), size)]
+        connected = 0
+        for group in groups:
+            connected += self._follow(
+                paths[group], t, z0[group], z1[group], codes[group], lengths[group]
+            )
+        if connected < len(z0):
             warnings.warn(
-                f"{len(z0) - len(rows)} of {len(z0)} pairs of endpoints lie in unconnected parts "
+                f"{len(z0) - connected} of {len(z0)} pairs of endpoints lie in unconnected parts "
                 f"of the neighbour graph and start from the straight line; to connect them, build "
                 f"the graph with more than {self.neighbours} neighbours",
                 stacklevel=2,
             )
-        if len(rows) == 0:
-            return paths
-        visited = _trace(previous[rows], starts[rows], ends[rows])  # (R, L)
-        lengths = distance[rows[:, None], visited]  # (R, L)
-        corners = torch.cat((self.codes, z0, z1))[torch.as_tensor(visited, device=z0.device)]
-        lengths = torch.as_tensor(lengths, dtype=z0.dtype, device=z0.device)
-        paths[torch.as_tensor(rows, device=z0.device)] = _resample(corners, lengths, t)
-        paths[:, 0], paths[:, -1] = z0, z1
         return paths
+
+    def _count_pairs(self) -> int:
+        """How many pairs B are searched at once: each has distances to n + 2 B nodes.
+
+        The positive root of B (n + 2 B) = distances that there is room for, rounded down.
+        """
+        nodes, count = count_rows(BYTES_A_NODE), len(self.codes)
+        root = (math.sqrt(count**2 + 8 * nodes) - count) / 4
+        return max(1, int(root))
+
+    def _follow(
+        self,
+        paths: Tensor,
+        t: Tensor,
+        z0: Tensor,
+        z1: Tensor,
+        codes: np.ndarray,
+        lengths: np.ndarray,
+    ) -> int:
+        """Write the shortest paths of some pairs into (B, T, d), and tell how many there are."""
+        distance, previous = self._search(codes, lengths)  # (B, n + 2B) each
+        starts = len(self.codes) + np.arange(len(z0))  # (B,)
+        ends = starts + len(z0)  # (B,)
+        found = np.isfinite(distance[np.arange(len(z0)), ends])  # (B,)
+        rows = np.flatnonzero(found)  # (R,)
+        if len(rows) == 0:
+            return 0
+        visited = _trace(previous, rows, starts[rows], ends[rows])  # (R, L)
+        run = distance[rows[:, None], visited]  # (R, L)
+        corners = torch.cat((self.codes, z0, z1))[torch.as_tensor(visited, device=z0.device)]
+        run = torch.as_tensor(run, dtype=z0.dtype, device=z0.device)
+        places = torch.as_tensor(rows, device=z0.device)
+        paths[places] = _resample(corners, run, t)
+        paths[places, 0], paths[places, -1] = z0[places], z1[places]
+        return len(rows)
 
     def _check_ends(self, z0: Tensor, z1: Tensor) -> None:
         for name, z in (("z0", z0), ("z1", z1)):
@@ -145,14 +178,13 @@ class NeighbourGraph:
     def _measure(self, first: Tensor, second: Tensor) -> np.ndarray:
         """Lengths (E,) of the straight segments between points (E, d)."""
         t = torch.linspace(0, 1, self.pieces + 1, dtype=first.dtype, device=first.device)[:, None]
+
+        def measure(a: Tensor, b: Tensor) -> Tensor:
+            return self.geometry.curve_length(torch.lerp(a[:, None], b[:, None], t))  # (E,)
+
         with torch.no_grad():
-            lengths = [
-                self.geometry.curve_length(torch.lerp(a[:, None], b[:, None], t))
-                for a, b in zip(
-                    first.split(EDGES_AT_ONCE), second.split(EDGES_AT_ONCE), strict=True
-                )
-            ]
-        found = _to_numpy(torch.cat(lengths))  # (E,)
+            lengths = map_rows(measure, first, second)  # (E,)
+        found = _to_numpy(lengths)  # (E,)
         broken = ~np.isfinite(found)
         if broken.any():
             raise ValueError(
@@ -161,24 +193,28 @@ class NeighbourGraph:
             )
         return found
 
-    def _search(self, z0: Tensor, z1: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _enter(self, z: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Codes by which points (B, d) enter the graph, and lengths to them: (B, neighbours)."""
+        point, code = self._join(z, self.neighbours).T  # (B neighbours,) each
+        lengths = self._measure(z[point], self.codes[code])
+        return code.reshape(len(z), -1), lengths.reshape(len(z), -1)
+
+    def _search(self, codes: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Distances from each start to all nodes, and each node's predecessor: (B, n + 2B).
 
-        Nodes are the codes, the starts and the ends. Roads lead out of the starts and into the
-        ends only, so that no pair's path runs through another pair's ends.
+        Nodes are the codes, the starts and the ends, which enter by ``codes`` (B, 2, neighbours).
+        Roads lead out of the starts and into the ends only, so that no pair's path runs through
+        another pair's ends.
         """
-        count = len(self.codes)
-        tails, heads, lengths = list(self._edges.T), list(self._edges.T[::-1]), [self._lengths] * 2
-        for number, z in enumerate((z0, z1)):
-            point, code = self._join(z, self.neighbours).T  # (B neighbours,) each
-            lengths.append(self._measure(z[point], self.codes[code]))
-            point = point + count + number * len(z)
-            tails.append(code if number else point)
-            heads.append(point if number else code)
-        size = count + 2 * len(z0)
+        count, pairs = len(self.codes), len(codes)
+        starts = count + np.arange(pairs)  # (B,)
+        points = np.broadcast_to(starts[:, None], codes[:, 0].shape)  # (B, neighbours)
+        tails = (*self._edges.T, points.ravel(), codes[:, 1].ravel())
+        heads = (*self._edges.T[::-1], codes[:, 0].ravel(), (points + pairs).ravel())
         roads = (np.concatenate(tails), np.concatenate(heads))
-        graph = csr_array((np.concatenate(lengths), roads), shape=(size, size))
-        starts = count + np.arange(len(z0))
+        every = (self._lengths, self._lengths, lengths[:, 0].ravel(), lengths[:, 1].ravel())
+        size = count + 2 * pairs
+        graph = csr_array((np.concatenate(every), roads), shape=(size, size))
         return dijkstra(graph, indices=starts, return_predecessors=True)
 
 
@@ -198,9 +234,11 @@ def _to_numpy(x: Tensor) -> np.ndarray:
     return x.to("cpu", torch.float64).numpy()
 
 
-def _trace(previous: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Nodes (R, L) on the paths, from predecessors (R, nodes); short ones wait at their start."""
-    rows, node = np.arange(len(starts)), ends
+def _trace(
+    previous: np.ndarray, rows: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> np.ndarray:
+    """Nodes (R, L) on the paths of some rows, from predecessors; short ones wait at their start."""
+    node = ends
     visited = [node]
     while (node != starts).any():
         node = np.where(node == starts, node, previous[rows, node])  # (R,)

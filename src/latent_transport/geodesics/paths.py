@@ -11,8 +11,11 @@ from latent_transport.geodesics.curves import CubicSpline, Curve
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
+from latent_transport.memory import MEMORY, count_rows
 
 __all__ = ["FINE_SEGMENTS", "Geodesics", "measure_curves", "select"]
+
+POINT_COPIES = 4  # of the points of a curve, while it is measured
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Geodesics:
     origin : Tensor of int64, shape (B,)
         Number of the start that the curve comes from: 0 for the straight line, 1 for the graph's
         shortest path if there is a graph, the random ones behind.
+    memory : int
+        Bytes that the temporaries of measuring may take.
     """
 
     geometry: Geometry
@@ -42,6 +47,7 @@ class Geodesics:
     curve: Curve
     report: Report
     origin: Tensor
+    memory: int = MEMORY
 
     def __call__(self, t: Tensor) -> Tensor:
         """Points on the curves at parameters ``t`` (T,): shape (B, T, d)."""
@@ -69,7 +75,14 @@ class Geodesics:
     def _measures(self) -> tuple[Tensor, Tensor]:
         dtype, device = self.start.dtype, self.start.device
         t = torch.linspace(0, 1, FINE_SEGMENTS + 1, dtype=dtype, device=device)  # (257,)
-        return measure_curves(self.geometry, self(t))
+        if not isinstance(self.curve, CubicSpline):
+            return measure_curves(self.geometry, self(t), memory=self.memory)
+        size = count_rows(POINT_COPIES * len(t) * self.start[:1].nbytes, self.memory)
+        rows = torch.arange(len(self.start), device=device).split(size)
+        curves = (_select_curves(self.curve, part)(t) for part in rows)  # (b, 257, d) each
+        found = [measure_curves(self.geometry, each, memory=self.memory) for each in curves]
+        lengths, energies = (torch.cat(each) for each in zip(*found, strict=True))
+        return lengths, energies
 
 
 def select(paths: Geodesics, rows: Tensor) -> Geodesics:
@@ -84,6 +97,7 @@ def select(paths: Geodesics, rows: Tensor) -> Geodesics:
         _select_curves(paths.curve, rows),
         report,
         paths.origin[rows],
+        paths.memory,
     )
 
 

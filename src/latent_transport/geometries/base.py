@@ -27,6 +27,8 @@ from latent_transport.geometries.process import (
     validate,
     without_validation,
 )
+from latent_transport.geometries.slopes import residual_slopes
+from latent_transport.memory import map_rows, map_segments
 
 Decoder = Callable[[Tensor], Distribution]
 
@@ -224,15 +226,21 @@ class Geometry(ABC):
         """
         _check_vectors("z0", z0, "z1", z1)
         self.check_decoder(z0, z1)
-        p, q = self.decode(z0), self.decode(z1)
-        p.check_finite("z0")
-        q.check_finite("z1")
-        return safe_sqrt(self.residuals(p, q).square().sum((-2, -1)))  # (...)
 
-    def segment_lengths(self, points: Tensor) -> Tensor:
+        def measure(z0: Tensor, z1: Tensor) -> Tensor:
+            p, q = self.decode(z0), self.decode(z1)
+            p.check_finite("z0")
+            q.check_finite("z1")
+            return self.residuals(p, q).square().sum((-2, -1))  # (...)
+
+        return safe_sqrt(map_rows(measure, z0, z1))  # (...)
+
+    def segment_lengths(self, points: Tensor, *, memory: int | None = None) -> Tensor:
         """Distances between successive points (..., N, d) of curves: shape (..., N - 1).
 
-        In units of the data; nan where the decoder's parameters are not finite.
+        In units of the data; nan where the decoder's parameters are not finite. The temporaries
+        take at most ``memory`` bytes, by default :data:`latent_transport.memory.MEMORY`; where a
+        gradient is wanted, what it needs is kept.
 
         Raises
         ------
@@ -240,9 +248,7 @@ class Geometry(ABC):
             As :meth:`check_decoder`; also if there are fewer than two points.
         """
         _check_curves(points)
-        self.check_decoder(points)
-        p = self.decode(points)  # of (..., N)
-        return safe_sqrt(self.residuals(p[..., :-1], p[..., 1:]).square().sum((-2, -1)))
+        return safe_sqrt(self._segment_squares(points, memory))  # (..., N - 1)
 
     def curve_length(self, points: Tensor) -> Tensor:
         r"""Length of curves through ``points`` (Roy & Hauberg 2022, Eq. 7).
@@ -282,14 +288,23 @@ class Geometry(ABC):
             As :meth:`segment_lengths`.
         """
         _check_curves(points)
-        self.check_decoder(points)
-        return self.polygon_energy(points)
+        return (points.shape[-2] - 1) * self._segment_squares(points).sum(-1)  # (...)
 
     def polygon_energy(self, points: Tensor) -> Tensor:
         """Energy of polygons as :meth:`curve_energy`, without its checks: what solvers call."""
         p = self.decode(points)  # of (..., N)
         squares = self.residuals(p[..., :-1], p[..., 1:]).square().sum((-3, -2, -1))  # (...)
         return (points.shape[-2] - 1) * squares
+
+    def _segment_squares(self, points: Tensor, memory: int | None = None) -> Tensor:
+        """Squared distances between successive points (..., N, d): shape (..., N - 1)."""
+        self.check_decoder(points)
+
+        def measure(points: Tensor) -> Tensor:
+            p = self.decode(points)  # of (..., N)
+            return self.residuals(p[..., :-1], p[..., 1:]).square().sum((-2, -1))  # (..., N - 1)
+
+        return map_segments(measure, points, memory=memory)
 
     @outside_inference_mode()
     def norm(self, z: Tensor, v: Tensor) -> Tensor:
@@ -306,10 +321,14 @@ class Geometry(ABC):
         _check_vectors("z", z, "v", v)
         z, v = as_ordinary(z), as_ordinary(v)
         self.check_decoder(z)
-        p, jacobian = self.decode_with_jacobian(z)
-        p.check_finite("z")
-        dp = Decoded(p.family, _push_forward(jacobian, v))
-        return safe_sqrt(self.local_residuals(p, dp).square().sum((-2, -1)))  # (...)
+
+        def measure(z: Tensor, v: Tensor) -> Tensor:
+            p, jacobian = self.decode_with_jacobian(z)
+            p.check_finite("z")
+            dp = Decoded(p.family, _push_forward(jacobian, v))
+            return self.local_residuals(p, dp).square().sum((-2, -1))  # (...)
+
+        return safe_sqrt(map_rows(measure, z, v))  # (...)
 
     @outside_inference_mode()
     def tensor(self, z: Tensor, v: Tensor) -> Tensor:
@@ -340,21 +359,22 @@ class Geometry(ABC):
         _check_vectors("z", z, "v", v)
         z, v = as_ordinary(z), as_ordinary(v)
         self.check_decoder(z)
+        return map_rows(self._tensor, z, v)  # (..., d, d)
+
+    def _tensor(self, z: Tensor, v: Tensor) -> Tensor:
         p, jacobian = self.decode_with_jacobian(z)
         p.check_finite("z")
-        dp = _push_forward(jacobian, v).detach().requires_grad_()  # (..., C, D)
-        with torch.enable_grad():
-            at = p.apply(Tensor.detach)
-            residuals = self.local_residuals(at, Decoded(p.family, dp))  # (..., M, D)
-            grads = [
-                torch.autograd.grad(residuals[..., m, :].sum(), dp, retain_graph=True)[0]
-                for m in range(residuals.shape[-2])
-            ]
-        gradient = torch.stack(grads, -3)  # (..., M, C, D)
-        along_axes = jacobian.coordinates  # (d, ..., C, D)
-        slopes = torch.einsum("...mcd,j...cd->...jmd", gradient, along_axes)  # (..., d, M, D)
-        slopes = slopes.flatten(-2)  # (..., d, M D)
-        return slopes @ slopes.mT  # (..., d, d)
+        velocity = _push_forward(jacobian, v).detach()  # (..., C, D)
+        at = p.apply(Tensor.detach)
+
+        def residuals(dp: Decoded) -> Tensor:
+            return self.local_residuals(at, dp)  # (..., M, D)
+
+        axes = Decoded(p.family, jacobian.coordinates)  # of (d, ...)
+        parts = residual_slopes(residuals, (Decoded(p.family, velocity),), (axes,))
+        rows = torch.cat([slopes for (slopes,) in parts], -2)  # (d, ..., M, D)
+        rows = rows.movedim(0, -3).flatten(-2)  # (..., d, M D)
+        return rows @ rows.mT  # (..., d, d)
 
     def weight_curvature(self, z: Tensor) -> Tensor:
         """Second derivatives of the logarithm of the weight at z (..., d): shape (..., d, d).
@@ -381,7 +401,11 @@ class Geometry(ABC):
             As :meth:`norm`.
         """
         check_points("z", z)
-        return self.tensor(z, torch.ones_like(z)).det().clamp(min=0).sqrt()  # (...)
+
+        def measure(z: Tensor) -> Tensor:
+            return self.tensor(z, torch.ones_like(z)).det().clamp(min=0).sqrt()  # (...)
+
+        return map_rows(measure, z)  # (...)
 
 
 def _push_forward(jacobian: Decoded, v: Tensor) -> Tensor:

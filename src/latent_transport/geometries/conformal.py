@@ -15,6 +15,7 @@ from latent_transport.geometries.contract import flatten_points
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.process import as_ordinary, forward_mode, outside_inference_mode
 from latent_transport.geometries.riemannian import Euclidean
+from latent_transport.memory import map_rows
 
 LARGEST_LOG_WEIGHT = 10.0
 
@@ -122,17 +123,18 @@ class Conformal(Geometry):
     @override
     @outside_inference_mode()
     def weight_curvature(self, z: Tensor) -> Tensor:
-        flat = as_ordinary(flatten_points(z)).contiguous()  # (M, d)
+        axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
 
         def slope(at: Tensor) -> Tensor:
             return torch.func.grad(lambda x: self.log_weight(x).sum())(at)  # (M, d)
 
-        def bend(axis: Tensor) -> Tensor:
-            return torch.func.jvp(slope, (flat,), (axis.expand_as(flat),))[1]  # (M, d)
+        def bend(at: Tensor) -> Tensor:
+            at = at.contiguous()  # forward mode refuses expanded tensors
+            rows = [torch.func.jvp(slope, (at,), (axis.expand_as(at),))[1] for axis in axes]
+            return torch.stack(rows, -1)  # (M, d, d)
 
-        axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
-        with forward_mode():
-            curvature = torch.stack([bend(axis) for axis in axes], -1)  # (M, d, d)
+        with torch.no_grad(), forward_mode():
+            curvature = map_rows(bend, as_ordinary(flatten_points(z)))  # (M, d, d)
         inner = self.geometry.weight_curvature(z)  # (..., d, d)
         return inner + curvature.view(*z.shape, z.shape[-1])
 
@@ -151,7 +153,7 @@ class Conformal(Geometry):
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""
         base = self.geometry.volume(z)  # (...)
-        log_weight = self.log_weight(z)  # (...)
+        log_weight = map_rows(self.log_weight, z)  # (...)
         if not holds(torch.isfinite(log_weight)):
             raise ValueError("the log density at z is not finite; check the density")
         return (z.shape[-1] * log_weight).exp() * base

@@ -6,13 +6,13 @@ from torch import Tensor
 from latent_transport.distributions.registry import distribution_mean
 from latent_transport.geometries.base import Decoder, Geometry
 from latent_transport.geometries.contract import flatten_points
+from latent_transport.memory import map_rows
 
 FINE_SEGMENTS = 256
-MEASURING_MEMORY = 2**28
 
 
 def measure_curves(
-    geometry: Geometry, points: Tensor, *, memory: int = MEASURING_MEMORY
+    geometry: Geometry, points: Tensor, *, memory: int | None = None
 ) -> tuple[Tensor, Tensor]:
     """Lengths and energies of many curves, without gradients, a bounded number at a time.
 
@@ -22,19 +22,16 @@ def measure_curves(
         Measures the segments.
     points : Tensor, shape (B, N, d)
         Successive points on each curve.
-    memory : int
-        Bytes that the temporaries may take.
+    memory : int, optional
+        Bytes that the temporaries may take; :data:`latent_transport.memory.MEMORY` by default.
 
     Returns
     -------
     tuple of Tensor, each (B,)
         Length (Roy & Hauberg 2022, Eq. 7) and energy; see :meth:`Geometry.curve_energy`.
     """
-    geometry.check_decoder(points)
     with torch.no_grad():
-        p = geometry.decode(points[:1, 0])  # of (1,)
-        size = max(1, memory // (4 * points.shape[1] * p.numel() * p.element_size()))
-        segments = torch.cat([geometry.segment_lengths(part) for part in points.split(size)])
+        segments = geometry.segment_lengths(points, memory=memory)  # (B, N - 1)
         return segments.sum(-1), segments.shape[-1] * segments.square().sum(-1)
 
 
@@ -78,5 +75,9 @@ def points_along(points: Tensor, parameters: Tensor) -> Tensor:
 def decode_along(decoder: Decoder, points: Tensor, parameters: Tensor) -> Tensor:
     """Decoder means along polylines (B, N, d) at ``parameters`` (B, T): shape (B, T, D)."""
     along = points_along(points, parameters)  # (B, T, d)
-    means = distribution_mean(decoder(flatten_points(along)))  # (B T, D)
-    return means.unflatten(0, along.shape[:2])  # (B, T, D)
+
+    def decode(z: Tensor) -> Tensor:
+        means = distribution_mean(decoder(flatten_points(z)))  # (M, D)
+        return means.unflatten(0, z.shape[:-1])  # (..., D)
+
+    return map_rows(decode, along)  # (B, T, D)

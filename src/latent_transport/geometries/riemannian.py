@@ -14,7 +14,8 @@ class _Riemannian(Geometry):
 
     @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
-        at = p.coordinates.contiguous()  # forward mode refuses expanded tensors
+        at = p.coordinates.expand_as(dp.coordinates)  # (..., C, D)
+        at = at.contiguous()  # forward mode refuses expanded tensors
 
         def residuals(moved: Tensor) -> Tensor:
             return self.residuals(p.at(moved), p.at(at))

@@ -10,6 +10,7 @@ from latent_transport.checks import check_finite, check_points
 from latent_transport.geometries.base import Decoder, Geometry
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
+from latent_transport.memory import map_rows
 
 
 class Wasserstein1(Geometry):
@@ -76,6 +77,9 @@ class Wasserstein1(Geometry):
         check_finite("z", z)
         z = as_ordinary(z)
         self.check_decoder(z)
+        return map_rows(self._volume, z)  # (...)
+
+    def _volume(self, z: Tensor) -> Tensor:
         p, jacobian = self.decode_with_jacobian(z)
         p.check_finite("z")
         along_x, along_y = jacobian.coordinates  # (..., C, D) each

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from latent_transport.checks import check_alike, check_finite, check_points, holds
+from latent_transport.memory import map_rows
+
+COPIES = 4  # of a number a code, for each point whose density is computed
 
 
 class AggregatePosterior(nn.Module):
@@ -112,6 +115,10 @@ class AggregatePosterior(nn.Module):
         """
         check_points("z", z)
         check_alike("z", z, "the codes' centre", self.centre)
+        size = COPIES * len(self.constant) * z.element_size()
+        return map_rows(self._log_prob, z, bytes_a_row=size)  # (...)
+
+    def _log_prob(self, z: Tensor) -> Tensor:
         z = z - self.centre  # (..., d)
         quadratic = -0.5 * (z.square() @ self.precision.mT) + z @ self.weighted.mT  # (..., n)
         return torch.logsumexp(quadratic + self.constant, -1)  # (...)

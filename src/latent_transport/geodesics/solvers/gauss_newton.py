@@ -7,7 +7,7 @@ from torch import Tensor
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import minimize_in_batches
-from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
+from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.preconditioners import (
     Preconditioner,
@@ -15,8 +15,7 @@ from latent_transport.geodesics.solvers.preconditioners import (
 )
 from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geometries.base import Geometry
-
-COPIES_AN_AXIS = 4  # numbers for each of a decoded point and axis: the Jacobian and its products
+from latent_transport.memory import MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class GaussNewton:
 
     max_iterations: int = 100
     tolerance: float = 1e-4
-    memory: int = GIBIBYTE // 2
+    memory: int = MEMORY
     progress: str | None = None
     refresh: int = 2
 
@@ -91,9 +90,8 @@ class GaussNewton:
             make_preconditioner=self._make_preconditioner,
             region=TrustRegion(),
         )
-        size = MemoryBudget(self.memory, copies_an_axis=COPIES_AN_AXIS).count_curves(
-            geometry, spline, len(t)
-        )
+        budget = MemoryBudget(self.memory, matrices=True)
+        size = budget.count_curves(geometry, spline, len(t))
         return minimize_in_batches(
             lambda curves, finish: method.minimize(geometry, curves, t, finish),
             spline,

@@ -7,10 +7,11 @@ from torch import Tensor
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import minimize_in_batches
-from latent_transport.geodesics.solvers.budget import GIBIBYTE, MemoryBudget
+from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.descent import Descent
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +32,15 @@ class LBFGS:
         Share of its energy that a converged curve may lie above its local minimum; a curve is
         tested when two steps in a row promise less than this share, and bring no more.
     memory : int
-        Bytes that the largest temporaries may take; decides how many curves are solved at once.
+        Bytes that a solve may take beside its curves and report; decides how many curves are
+        solved at once.
     progress : str, optional
         Label of a progress bar, which counts the curves that are done; without, there is none.
     """
 
     max_iterations: int = 1000
     tolerance: float = 1e-4
-    memory: int = GIBIBYTE // 2
+    memory: int = MEMORY
     progress: str | None = None
 
     def minimize(

@@ -1,70 +1,99 @@
 """The Gauss-Newton matrix of the energy of polygons."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from latent_transport.geometries.base import Geometry
-from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.slopes import residual_slopes
+from latent_transport.memory import count_rows, measure_row, split_segments
+
+GENEROUS = 16  # copies of decoded points and their derivatives below which none is counted
+FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
 
 
-def normal_matrix(geometry: Geometry, z: Tensor, basis: Tensor) -> Tensor:
-    """Gauss-Newton's half Hessian (b, P d, P d) of the energy of polygons z (b, N, d)."""
-    with torch.no_grad():
-        p, jacobian = geometry.decode_with_jacobian(z)  # of (b, N) and (d, b, N)
-    first, second = _make_leaves(p[:, :-1]), _make_leaves(p[:, 1:])  # of (b, N - 1) each
-    with torch.enable_grad():
-        residuals = geometry.residuals(first, second)  # (b, N - 1, M, D)
-        residuals = residuals * math.sqrt(z.shape[1] - 1)
-    left, right = basis[:-1], basis[1:]  # (N - 1, P) each
-    size = left.shape[1] * z.shape[-1]
-    normal = z.new_zeros(len(z), size, size)
-    for m in range(residuals.shape[2]):
-        with torch.enable_grad():
-            # Residuals of different variables share no number: one sum gives all partials.
-            total = residuals[:, :, m].sum()
-        partials = torch.autograd.grad(
-            total, (*first.tensors, *second.tensors), retain_graph=True
-        )  # (b, N - 1, C or 1, D) each
-        count = len(first.tensors)
-        with torch.no_grad():
-            slopes = [
-                _contract(partials[:count], jacobian[:, :, :-1]),
-                _contract(partials[count:], jacobian[:, :, 1:]),
-            ]  # (b, N - 1, d, D) each
-            mixed = assemble_blocks(left, right, slopes[0] @ slopes[1].mT)  # (b, P d, P d)
-            normal = normal + mixed + mixed.mT
-            normal = normal + assemble_blocks(left, left, slopes[0] @ slopes[0].mT)
-            normal = normal + assemble_blocks(right, right, slopes[1] @ slopes[1].mT)
-    return normal
+def normal_matrix(
+    geometry: Geometry, z: Tensor, basis: Tensor, *, memory: int | None = None
+) -> Tensor:
+    """Gauss-Newton's half Hessian of the energy of polygons, in their splines' control points.
 
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the segments.
+    z : Tensor, shape (b, N, d)
+        Corners of the polygons.
+    basis : Tensor, shape (N, P)
+        Their derivatives by the control points.
+    memory : int, optional
+        Bytes that the temporaries of the decoder and the residuals may take: so many segments are
+        differentiated at once. By default :data:`latent_transport.memory.MEMORY`.
 
-def _make_leaves(p: Decoded) -> Decoded:
-    return p.apply(lambda x: x.detach().requires_grad_())
-
-
-def _contract(partials: tuple[Tensor, ...], jacobian: Decoded) -> Tensor:
-    """Chain rule: partials (b, n, C or 1, D) in tensors and their Jacobian give (b, n, d, D).
-
-    A sum of products over the few coordinates, without the permuted copies of a general einsum;
-    the result is a view that batched matrix products read in place.
+    Returns
+    -------
+    Tensor, shape (b, P d, P d)
+        Symmetric.
     """
-    (slope, partial), *others = (
-        (slopes[..., c, :], by_tensor[..., c, :])  # (d, b, n, D), (b, n, D)
-        for slopes, by_tensor in zip(jacobian.tensors, partials, strict=True)
-        for c in range(slopes.shape[-2])
-    )
-    total = slope * partial  # (d, b, n, D)
-    for slope, partial in others:
-        total.addcmul_(slope, partial)
-    return total.movedim(0, 2)
+    (batch, count, dims), free = z.shape, basis.shape[1]
+    half = z.new_zeros(batch, free * free, dims * dims)  # (b, P P, d d)
+    fitting = _count_points(geometry, z, memory)
+    curves = max(1, fitting // count)
+    runs = split_segments(count, count if fitting >= count else fitting)
+    for start in range(0, batch, curves):
+        part = slice(start, start + curves)
+        for run in runs:
+            _accumulate(geometry, z[part, run], basis[run], half[part])
+    half *= count - 1
+    half = half.view(batch, free, free, dims, dims).transpose(2, 3)  # (b, P, d, P, d)
+    half = half.reshape(batch, free * dims, free * dims)  # (b, P d, P d)
+    return half + half.mT
 
 
-def assemble_blocks(left: Tensor, right: Tensor, blocks: Tensor) -> Tensor:
-    """Blocks (b, n, d, d) between points of segments, in control points: (b, P d, P d)."""
+def _accumulate(geometry: Geometry, z: Tensor, basis: Tensor, half: Tensor) -> None:
+    """Add to half of the matrices, (b, P P, d d), what the segments of polygons (b, n, d) give."""
+    with torch.no_grad():
+        p, jacobian = geometry.decode_with_jacobian(z)  # of (b, n) and (d, b, n)
+        ends = p[:, :-1], p[:, 1:]
+        changes = jacobian[:, :, :-1], jacobian[:, :, 1:]
+        left, right = basis[:-1], basis[1:]  # (n - 1, P) each
+        for part in residual_slopes(geometry.residuals, ends, changes):
+            # Views that batched products of matrices read in place.
+            first, second = (x.movedim(0, 2).flatten(-2) for x in part)  # (b, n - 1, d, m D) each
+            _add(half, left, right, first @ second.mT)
+            _add(half, left / 2, left, first @ first.mT)
+            _add(half, right / 2, right, second @ second.mT)
+
+
+def _add(half: Tensor, left: Tensor, right: Tensor, blocks: Tensor) -> None:
+    """Add blocks (b, n, d, d) between points of segments, in control points (b, P P, d d)."""
     weights = (left[:, :, None] * right[:, None, :]).flatten(1)  # (n, P P)
-    product = weights.T @ blocks.flatten(2)  # (b, P P, d d)
-    free, dims = left.shape[1], blocks.shape[-1]
-    product = product.unflatten(2, (dims, dims)).unflatten(1, (free, free))  # (b, P, P, d, d)
-    return product.transpose(2, 3).flatten(3).flatten(1, 2)  # (b, P d, P d)
+    half.baddbmm_(weights.T.expand(len(half), -1, -1), blocks.flatten(2))
+
+
+def assemble_blocks(basis: Tensor, blocks: Tensor) -> Tensor:
+    """Blocks (b, N, d, d) at the corners of polygons, in control points: (b, P d, P d)."""
+    free, dims = basis.shape[1], blocks.shape[-1]
+    total = blocks.new_zeros(len(blocks), free * free, dims * dims)  # (b, P P, d d)
+    _add(total, basis, basis, blocks)
+    total = total.view(len(blocks), free, free, dims, dims).transpose(2, 3)  # (b, P, d, P, d)
+    return total.reshape(len(blocks), free * dims, free * dims)
+
+
+def _count_points(geometry: Geometry, z: Tensor, memory: int | None) -> int:
+    """How many points of polygons (b, N, d) can be differentiated at once: 2 at least."""
+    every = z.shape[0] * z.shape[1]
+    if z.is_meta:
+        return every
+    with torch.no_grad():
+        some = z.flatten(0, 1)[: FEW_POINTS[-1]]  # (3, d)
+        p = geometry.decode(some[:1])  # of (1,)
+        size = GENEROUS * (z.shape[2] + 1) * p.numel() * p.element_size()
+        if every <= max(FEW_POINTS[-1], count_rows(size, memory)):
+            return every
+
+        def compute(count: int) -> Tensor:
+            basis = z.new_ones(count, 1)  # (n, 1)
+            half = z.new_zeros(1, 1, z.shape[2] ** 2)  # (1, 1, d d)
+            _accumulate(geometry, some[None, :count], basis, half)
+            return half
+
+        return max(2, count_rows(measure_row(compute, FEW_POINTS), memory))

@@ -7,6 +7,10 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import count_rows, measure_row, split_segments
+
+GENEROUS = 64  # copies of decoded points below which none is counted
+FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
 
 Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -31,17 +35,47 @@ def energy_objective(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Obje
     """
     basis = spline.basis(t)  # (N, P)
     line = spline(t) - basis @ spline.controls  # (B, N, d), the part the ends decide
+    runs = split_segments(len(t), _count_points(geometry, spline(t)))
 
     def evaluate(rows: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
-        controls = controls.detach().requires_grad_()
-        with torch.enable_grad():
-            energy = geometry.polygon_energy(line[rows] + basis @ controls)  # (b,)
-            if not energy.requires_grad:
-                raise ValueError(
-                    "the decoder's output does not depend differentiably on z; a decoder must not "
-                    "detach its input or run under torch.no_grad"
-                )
-            (gradient,) = torch.autograd.grad(energy.sum(), controls)
-        return energy.detach(), gradient
+        points = line[rows] + basis @ controls.detach()  # (b, N, d)
+        energy, gradient = torch.zeros_like(points[:, 0, 0]), torch.zeros_like(controls)
+        for run in runs:
+            part, slope = _differentiate(geometry, points[:, run])  # (b,), (b, n, d)
+            # A run has the energy of a curve of its own, of as many segments.
+            share = (len(t) - 1) / (slope.shape[1] - 1)
+            energy = energy + share * part
+            gradient = gradient + share * (basis[run].T @ slope)
+        return energy, gradient
 
     return evaluate
+
+
+def _differentiate(geometry: Geometry, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies (b,) of polygons (b, n, d), and their derivatives by the corners, (b, n, d)."""
+    points = points.detach().requires_grad_()
+    with torch.enable_grad():
+        energy = geometry.polygon_energy(points)  # (b,)
+        if not energy.requires_grad:
+            raise ValueError(
+                "the decoder's output does not depend differentiably on z; a decoder must not "
+                "detach its input or run under torch.no_grad"
+            )
+        (slope,) = torch.autograd.grad(energy.sum(), points)
+    return energy.detach(), slope
+
+
+def _count_points(geometry: Geometry, points: Tensor) -> int:
+    """How many points are differentiated at once: all, unless a single curve is more than fits."""
+    batch, count, _ = points.shape
+    if batch > 1 or count <= FEW_POINTS[-1] or points.is_meta:
+        return count
+    with torch.no_grad():
+        p = geometry.decode(points[:, 0])  # of (1,)
+    if count <= count_rows(GENEROUS * p.numel() * p.element_size()):
+        return count
+
+    def compute(count: int) -> object:
+        return _differentiate(geometry, points[:, :count])
+
+    return max(2, count_rows(measure_row(compute, FEW_POINTS)))

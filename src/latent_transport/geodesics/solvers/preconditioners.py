@@ -117,7 +117,7 @@ class NormalMatrices(Preconditioner):
         positive = (vectors * values.clamp(min=0)[..., None, :]) @ vectors.mT  # (s, N, d, d)
         around = torch.nn.functional.pad(squares, (1, 1))  # (s, N + 1)
         share = 0.5 * (around[:, :-1] + around[:, 1:])  # (s, N), of the segments on either side
-        return assemble_blocks(self.basis, self.basis, share[..., None, None] * positive)
+        return assemble_blocks(self.basis, share[..., None, None] * positive)
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
