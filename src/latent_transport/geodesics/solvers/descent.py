@@ -167,7 +167,9 @@ class Descent:
         little = self.stopping.promises_little(promised, before)  # (b,)
         idle = little & ~(accepted & self.stopping.gains_much(before, after))  # (b,)
         state.idle[active] = torch.where(idle, state.idle[active] + 1, 0)
-        stuck = self.stopping.is_stuck(state.failures[active])  # (b,)
+        # Not while the direction that a test proposed is still tried, at ever shorter steps.
+        given_up = ~accepted & (state.rate[active] == 0)  # (b,)
+        stuck = given_up & self.stopping.is_stuck(state.failures[active])  # (b,)
         return self.stopping.is_idle(state.idle[active]), stuck
 
     def _judge(
