@@ -201,7 +201,10 @@ class KrylovModels:
         left = ((image.mT @ free).squeeze(-1) + slope).norm(dim=-1)  # (o,)
         bent = (hessian @ free).squeeze(-1)  # (o, k)
         promised = -(found.free * (along + 0.5 * bent)).sum(-1)  # (o,)
-        convex = promised + 0.5 * left.square() / found.least.clamp(min=TINY)  # (o,)
+        # What is left lies mostly outside the subspace, where the preconditioner's word is that
+        # eigenvalues are about 1; those in the subspace of a steep gradient are larger.
+        softest = found.least.clamp(min=TINY, max=1)  # (o,)
+        convex = promised + 0.5 * left.square() / softest  # (o,)
         deep = 0.5 * (self.rule.saddle * scale).square() * found.least.abs()  # (o,)
         remaining = torch.where(found.least > 0, convex, deep + found.decrease.clamp(min=0))
         step = (found.step[:, None] @ basis).squeeze(1)  # (o, n)
