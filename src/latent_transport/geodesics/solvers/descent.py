@@ -108,7 +108,8 @@ class Descent:
             history.append(state.energy.clone())
             self._judge(geometry, spline, t, state, active[done], active[stuck], rounding)
         finish(len(active))
-        state.outcome[active[state.saddle[active]]] = Outcome.SADDLE
+        rest = active[state.outcome[active] == Outcome.BUDGET]
+        state.outcome[rest[state.saddle[rest]]] = Outcome.SADDLE
         report = Report(
             outcome=state.outcome,
             iterations=state.iterations,

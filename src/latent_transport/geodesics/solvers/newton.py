@@ -76,16 +76,18 @@ class Newton:
         rounding = energy_rounding(geometry, spline, state.energy, len(t))  # (B,)
         state.outcome[state.energy <= rounding] = Outcome.CONVERGED
         history = [state.energy.clone()]
-        for _ in range(self.max_iterations + 1):
+        for count in range(self.max_iterations + 1):
             still = active[state.outcome[active] == MOVING]
             finish(len(active) - len(still))
             active = still
             if len(active) == 0:
                 break
-            self._step(state, active, preconditioner, models, objective, rounding)
-            history.append(state.energy.clone())
+            moves = count < self.max_iterations  # the last time, curves are tested only
+            self._step(state, active, preconditioner, models, objective, rounding, moves)
+            if len(history) <= int(state.iterations.max()):
+                history.append(state.energy.clone())
         finish(len(active))
-        self._give_up(state, active)
+        self._give_up(state, active[state.outcome[active] == MOVING])
         report = Report(
             outcome=state.outcome,
             iterations=state.iterations,
@@ -125,14 +127,18 @@ class Newton:
         models: KrylovModels,
         objective: Objective,
         rounding: Tensor,
+        moves: bool,
     ) -> None:
-        """Try a step of each curve ``active`` (b,), or find that it has converged."""
+        """Try a step of each curve ``active`` (b,), or find that it has converged.
+
+        If ``moves`` is false, no step is tried.
+        """
         preconditioner.update(active, state.controls[active].flatten(1))
         enough = self.tolerance * state.energy + rounding  # (B,)
         slope = preconditioner.whiten(active, state.gradient[active])  # (b, n)
         simple = state.trusted[active] & (0.5 * slope.square().sum(-1) > enough[active])  # (b,)
         plain, hard = active[simple], active[~simple]
-        if len(plain):
+        if len(plain) and moves:
             model = self._follow(state, plain, slope[simple], preconditioner)
             self._go(state, plain, model, preconditioner, objective)
         if len(hard) == 0:
@@ -148,6 +154,8 @@ class Newton:
         state.saddle[hard] = model.least < 0
         converged = model.remaining <= enough[hard]  # (h,)
         state.outcome[hard[converged]] = Outcome.CONVERGED
+        if not moves:
+            return
         rest = ~converged  # (h,)
         kept = {name: value[rest] for name, value in vars(model).items()}
         self._go(state, hard[rest], Model(**kept), preconditioner, objective)
