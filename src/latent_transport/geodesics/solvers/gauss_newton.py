@@ -12,6 +12,7 @@ from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.preconditioners import (
     Preconditioner,
     choose_preconditioner,
+    has_dense_matrices,
 )
 from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geometries.base import Geometry
@@ -90,7 +91,7 @@ class GaussNewton:
             make_preconditioner=self._make_preconditioner,
             region=TrustRegion(),
         )
-        budget = MemoryBudget(self.memory, matrices=True)
+        budget = MemoryBudget(self.memory, matrices=has_dense_matrices(geometry, spline))
         size = budget.count_curves(geometry, spline, len(t))
         return minimize_in_batches(
             lambda curves, finish: method.minimize(geometry, curves, t, finish),

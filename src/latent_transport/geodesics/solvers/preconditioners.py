@@ -169,9 +169,13 @@ def choose_preconditioner(
     geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int
 ) -> Preconditioner:
     """Return dense normal matrices where they are small and can be had, else the speed's."""
-    dense = spline.controls[0].numel() <= DENSE and _has_forward_mode(geometry, spline)
-    kind = NormalMatrices if dense else SpeedMatrices
+    kind = NormalMatrices if has_dense_matrices(geometry, spline) else SpeedMatrices
     return kind(geometry, spline, t, refresh)
+
+
+def has_dense_matrices(geometry: Geometry, spline: CubicSpline) -> bool:
+    """Whether normal matrices of curves are small, and the decoder has the derivatives for them."""
+    return spline.controls[0].numel() <= DENSE and _has_forward_mode(geometry, spline)
 
 
 def _has_forward_mode(geometry: Geometry, spline: CubicSpline) -> bool:
