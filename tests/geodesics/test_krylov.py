@@ -135,7 +135,9 @@ def test_negative_curvature_is_found_where_the_gradient_has_little_part_in_it(cu
     part[0] = 1e-5
     energies = QuadraticEnergies(spectrum, part)
     model = energies.build(ALL, radius=1, enough=1e-6)
-    torch.testing.assert_close(model.least, torch.full((3,), curvature, **DOUBLE), rtol=1e-2, atol=0)
+    torch.testing.assert_close(
+        model.least, torch.full((3,), curvature, **DOUBLE), rtol=1e-2, atol=0
+    )
     after, _ = energies(energies.rows, model.step.view_as(energies.controls))
     torch.testing.assert_close(energies.energy - after, model.decrease, rtol=1e-6, atol=0)
 
