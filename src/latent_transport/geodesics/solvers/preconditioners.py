@@ -175,8 +175,20 @@ def choose_preconditioner(
 
 
 def has_dense_matrices(geometry: Geometry, spline: CubicSpline) -> bool:
-    """Whether normal matrices of curves are small, and the decoder has the derivatives for them."""
-    return spline.controls[0].numel() <= DENSE and _has_forward_mode(geometry, spline)
+    """Whether normal matrices are small, say enough, and the decoder has the derivatives for them.
+
+    A segment with fewer residuals than the latent space has dimensions leaves them singular; what
+    the residuals' own curvature adds, which they lack, is then as large.
+    """
+    small = spline.controls[0].numel() <= DENSE
+    return small and _has_forward_mode(geometry, spline) and _has_enough(geometry, spline)
+
+
+def _has_enough(geometry: Geometry, spline: CubicSpline) -> bool:
+    with torch.no_grad():
+        p = geometry.decode(spline.start[:1])  # of (1,)
+        residuals = geometry.residuals(p, p)  # (1, M, D)
+    return residuals.numel() >= spline.start.shape[1]
 
 
 def _has_forward_mode(geometry: Geometry, spline: CubicSpline) -> bool:
