@@ -201,7 +201,9 @@ class KrylovModels:
         left = ((image.mT @ free).squeeze(-1) + slope).norm(dim=-1)  # (o,)
         bent = (hessian @ free).squeeze(-1)  # (o, k)
         promised = -(found.free * (along + 0.5 * bent)).sum(-1)  # (o,)
-        convex = promised + 0.5 * left.square() / found.least.clamp(min=TINY)  # (o,)
+        # Of what lies outside the subspace the preconditioner is believed, if it claims less.
+        softest = found.least.clamp(min=TINY, max=1)  # (o,)
+        convex = promised + 0.5 * left.square() / softest  # (o,)
         deep = 0.5 * (self.rule.saddle * scale).square() * found.least.abs()  # (o,)
         remaining = torch.where(found.least > 0, convex, deep + found.decrease.clamp(min=0))
         step = (found.step[:, None] @ basis).squeeze(1)  # (o, n)

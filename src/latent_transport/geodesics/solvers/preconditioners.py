@@ -54,7 +54,8 @@ class Preconditioner(ABC):
         free = controls[old].unflatten(1, (self.basis.shape[1], -1))  # (s, P, d)
         points = self.line[stale] + self.basis @ free  # (s, N, d)
         with torch.no_grad():
-            self._factorise(stale, points, self._square_segments(points))
+            squares = self._square_segments(points)  # (s, N - 1)
+            self._factorise(stale, _unsettle(points), squares)
         self.age[stale] = 0
 
     def _square_segments(self, points: Tensor) -> Tensor:
@@ -165,21 +166,38 @@ class SpeedMatrices(Preconditioner):
         return torch.linalg.solve_triangular(self.factor[rows].mT, free, upper=True).flatten(1)
 
 
+def _unsettle(points: Tensor) -> Tensor:
+    """Points (s, N, d) a hair's breadth aside, for derivatives.
+
+    W1 has none where two distributions are equal, and torch says 0 there; a curve along which a
+    variable does not change, such as an equator, would seem to be free to leave it.
+    """
+    generator = torch.Generator().manual_seed(0)
+    shifts = torch.randn(points.shape[1:], generator=generator).to(points)  # (N, d)
+    reach = points.diff(dim=1).norm(dim=-1).mean(-1)[:, None, None]  # (s, 1, 1)
+    return points + torch.finfo(points.dtype).eps ** 0.5 * reach * shifts
+
+
 def choose_preconditioner(
-    geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int
+    geometry: Geometry, spline: CubicSpline, t: Tensor, *, refresh: int
 ) -> Preconditioner:
-    """Return dense normal matrices where they are small and can be had, else the speed's."""
-    dense = spline.controls[0].numel() <= DENSE and _has_forward_mode(geometry, spline)
-    kind = NormalMatrices if dense else SpeedMatrices
+    """Return dense normal matrices where they are small, have full rank and can be had.
+
+    Else those of the speed.
+    """
+    small = spline.controls[0].numel() <= DENSE
+    kind = NormalMatrices if small and _has_full_rank(geometry, spline) else SpeedMatrices
     return kind(geometry, spline, t, refresh)
 
 
-def _has_forward_mode(geometry: Geometry, spline: CubicSpline) -> bool:
+def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
+    """Whether a segment has as many residuals as there are dimensions, and forward derivatives."""
     try:
-        geometry.decode_with_jacobian(spline.start[:1])
+        with torch.no_grad():
+            p, _ = geometry.decode_with_jacobian(spline.start[:1])
     except (RuntimeError, NotImplementedError):
         return False
-    return True
+    return geometry.residuals(p, p).numel() >= spline.start.shape[1]
 
 
 def _square_latent_segments(points: Tensor) -> Tensor:
