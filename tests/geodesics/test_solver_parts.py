@@ -5,14 +5,14 @@ import sys
 
 import pytest
 import torch
+from latent_transport.geodesics.solvers.curvature import NormalMatrices
+from latent_transport.geodesics.solvers.damping import Damping
+from latent_transport.geodesics.solvers.directions import Directions
 from torch.distributions import Normal
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geodesics.solvers.budget import MemoryBudget
-from latent_transport.geodesics.solvers.curvature import NormalMatrices
-from latent_transport.geodesics.solvers.damping import Damping
-from latent_transport.geodesics.solvers.directions import Directions
 from latent_transport.geodesics.solvers.names import SOLVERS
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
 from latent_transport.geodesics.solvers.secants import SecantRule, Secants

@@ -12,6 +12,7 @@ from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.preconditioners import (
     choose_preconditioner,
+    is_dense,
 )
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
@@ -88,7 +89,7 @@ class GaussNewton:
             tolerance=self.tolerance,
             make_preconditioner=partial(choose_preconditioner, refresh=self.refresh),
         )
-        budget = MemoryBudget(self.memory, matrices=True)
+        budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
         size = budget.count_curves(geometry, spline, len(t))
         return minimize_in_batches(
             lambda curves, finish: method.minimize(geometry, curves, t, finish),

@@ -13,7 +13,7 @@ from latent_transport.geodesics.solvers.batches import Finish, minimize_in_batch
 from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.descent import Descent
 from latent_transport.geodesics.solvers.newton import Newton
-from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner
+from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner, is_dense
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
@@ -75,7 +75,7 @@ class LBFGS:
         newton = Newton(
             self.max_iterations, self.tolerance, partial(choose_preconditioner, refresh=1)
         )
-        budget = MemoryBudget(self.memory, matrices=True)
+        budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
 
         def minimize(curves: CubicSpline, finish: Finish) -> tuple[Tensor, Report]:
             begin = time.perf_counter()

@@ -185,9 +185,13 @@ def choose_preconditioner(
 
     Else those of the speed.
     """
-    small = spline.controls[0].numel() <= DENSE
-    kind = NormalMatrices if small and _has_full_rank(geometry, spline) else SpeedMatrices
+    kind = NormalMatrices if is_dense(geometry, spline) else SpeedMatrices
     return kind(geometry, spline, t, refresh)
+
+
+def is_dense(geometry: Geometry, spline: CubicSpline) -> bool:
+    """Whether the curves are solved with dense normal matrices."""
+    return spline.controls[0].numel() <= DENSE and _has_full_rank(geometry, spline)
 
 
 def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
