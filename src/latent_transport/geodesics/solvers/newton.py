@@ -213,7 +213,7 @@ class Newton:
         state.radius[rows] = self.region.follow(quality, state.radius[rows], model.length)
         state.iterations[rows] += 1
         preconditioner.serve(won)
-        lost = state.radius[rows] < self.region.least * before.sqrt()  # (b,)
+        lost = state.radius[rows] < self.region.least * (self.tolerance * before).sqrt()  # (b,)
         state.outcome[rows[lost]] = Outcome.STALLED
 
 
