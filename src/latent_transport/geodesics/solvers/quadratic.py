@@ -59,9 +59,10 @@ def minimize_quadratic(hessian: Tensor, gradient: Tensor, radius: Tensor) -> Min
         far = reach(middle).norm(dim=-1) > radius  # (b,)
         low, high = torch.where(far, middle, low), torch.where(far, high, middle)
     step = torch.where(inside[:, None], free, -reach(high))  # (b, k)
-    lack = (radius.square() - step.square().sum(-1)).clamp(min=0).sqrt()  # (b,)
-    downhill = torch.where(along[:, 0] > 0, -1.0, 1.0).to(lack) * lack  # (b,)
-    bottom = step[:, 0] + torch.where(least < -tiny, downhill, nothing)  # (b,)
+    # On the sphere; also where the gradient has no part in the lowest eigenvector, but for rounding.
+    size = (radius.square() - step[:, 1:].square().sum(-1)).clamp(min=0).sqrt()  # (b,)
+    downhill = torch.where(along[:, 0] > 0, -1.0, 1.0).to(size) * size  # (b,)
+    bottom = torch.where(least < -tiny, downhill, step[:, 0])  # (b,)
     step = torch.cat((bottom[:, None], step[:, 1:]), 1)
     decrease = -(along * step + 0.5 * values * step.square()).sum(-1)  # (b,)
     free = torch.where(convex[:, None], free, step)
