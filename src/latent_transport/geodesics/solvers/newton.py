@@ -95,8 +95,10 @@ class Newton:
             active = still
             if len(active) == 0:
                 break
+            tried = state.iterations.clone()  # (B,)
             self._step(state, active, preconditioner, models, objective, others, rounding)
-            history.append(state.energy.clone())
+            if (state.iterations > tried).any():
+                history.append(state.energy.clone())
         report = Report(
             outcome=state.outcome,
             iterations=state.iterations,
