@@ -22,6 +22,7 @@ MakePreconditioner = Callable[[Geometry, CubicSpline, Tensor], Preconditioner]
 """From a geometry, a batch of curves and their polygons' parameters (N,)."""
 
 OTHERS = (0.8, 0.65)  # times as many segments have polygons with other corners
+PROMISED = 5e-4  # share of its energy that a curve without a way down may be above its minimum
 STEPPED = 1e-3  # share of its energy that a minimum of one polygon may lie above another's
 MOVING = -1  # outcome of a curve that has none yet
 
@@ -216,7 +217,10 @@ class Newton:
         state.iterations[rows] += 1
         preconditioner.serve(won)
         lost = state.radius[rows] < self.region.least * (self.tolerance * before).sqrt()  # (b,)
-        state.outcome[rows[lost]] = Outcome.STALLED
+        # At a kink no model lowers the energy, however little it has left to promise.
+        close = model.remaining <= PROMISED * before  # (b,)
+        state.outcome[rows[lost & close]] = Outcome.CONVERGED
+        state.outcome[rows[lost & ~close]] = Outcome.STALLED
 
 
 def _other_grids(t: Tensor) -> list[Tensor]:
