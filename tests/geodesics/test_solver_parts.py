@@ -1,4 +1,4 @@
-"""The parts of the quasi-Newton solvers, each by itself."""
+"""The small parts of the solvers, each by itself."""
 
 import subprocess
 import sys
@@ -12,9 +12,12 @@ from torch.distributions import Normal
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.settings import SolverSettings
+from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.batches import minimize_in_batches
 from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.names import SOLVERS
-from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
+from latent_transport.geodesics.solvers.outcomes import Outcome
+from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geodesics.solvers.secants import SecantRule, Secants
 from latent_transport.geodesics.solvers.steps import StepRule
 from latent_transport.geodesics.solvers.stopping import Stopping
@@ -41,11 +44,14 @@ def update_inverse(inverse, step, change):
     return left @ inverse @ left.T + rho * torch.outer(step, step)
 
 
+def halve(gradient):
+    return gradient / 2
+
+
 # --- Secants ---
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_recursion_is_the_dense_inverse_of_bfgs(given):
+def test_recursion_is_the_dense_inverse_of_bfgs():
     batch, remembered = 3, 4
     hessians = make_hessians(batch)
     steps = draw(6, batch, SIZE, seed=1)  # more than are remembered
@@ -56,49 +62,38 @@ def test_recursion_is_the_dense_inverse_of_bfgs(given):
         secants.remember(everyone, step, change)
     gradient = draw(batch, SIZE, seed=2)
     first = make_hessians(batch, seed=3)  # (B, n, n)
-    initial = (lambda q: (first @ q[..., None]).squeeze(-1)) if given else None
-    found = secants.direction(everyone, gradient, initial)
+    found = secants.direction(everyone, gradient, lambda q: (first @ q[..., None]).squeeze(-1))
     for i in range(batch):
-        scale = steps[-1, i] @ changes[-1, i] / changes[-1, i].square().sum()
-        inverse = first[i] if given else scale * torch.eye(SIZE, **DOUBLE)
+        inverse = first[i]
         for step, change in zip(steps[-remembered:, i], changes[-remembered:, i], strict=True):
             inverse = update_inverse(inverse, step, change)
         torch.testing.assert_close(found[i], -inverse @ gradient[i])
 
 
 def test_secants_are_each_curves_own_and_can_be_forgotten():
-    gradient, step = draw(3, SIZE), draw(2, SIZE, seed=1)
+    gradient = draw(3, SIZE)
     secants = Secants(gradient)
     everyone = torch.arange(3)
-    before = secants.direction(everyone, gradient)
+    before = secants.direction(everyone, gradient, halve)
+    assert torch.equal(before, -halve(gradient))
+    step = gradient[[0, 2]]
     secants.remember(torch.tensor([0, 2]), step, 3 * step)
-    after = secants.direction(everyone, gradient)
+    after = secants.direction(everyone, gradient, halve)
     assert torch.equal(after[1], before[1])
     torch.testing.assert_close(after[[0, 2]], -gradient[[0, 2]] / 3)
     secants.forget(torch.tensor([0]))
-    again = secants.direction(everyone, gradient)
+    again = secants.direction(everyone, gradient, halve)
     assert torch.equal(again[0], before[0])
     assert torch.equal(again[2], after[2])
-
-
-def test_first_direction_is_downhill_and_has_the_length_of_the_rule():
-    gradient = draw(4, SIZE)
-    found = Secants(gradient, SecantRule(first_step=0.3)).direction(torch.arange(4), gradient)
-    torch.testing.assert_close(found, -0.3 * gradient / gradient.norm(dim=-1, keepdim=True))
 
 
 def test_pairs_without_curvature_are_passed_over():
     gradient, step = draw(2, SIZE), draw(2, SIZE, seed=1)
     secants, rows = Secants(gradient), torch.arange(2)
-    before = secants.direction(rows, gradient)
+    before = secants.direction(rows, gradient, halve)
     for change in (-step, torch.zeros_like(step)):
         secants.remember(rows, step, change)
-        assert torch.equal(secants.direction(rows, gradient), before)
-
-
-def test_a_gradient_of_zero_gives_no_direction():
-    nothing = torch.zeros(1, SIZE, **DOUBLE)
-    assert torch.equal(Secants(nothing).direction(torch.tensor([0]), nothing), -nothing)
+        assert torch.equal(secants.direction(rows, gradient, halve), before)
 
 
 # --- Steps and stopping ---
@@ -129,106 +124,106 @@ def test_next_to_nothing_is_a_share_of_the_energy():
     assert rule.gains_much(before, torch.tensor([99.5, 98.5, torch.nan])).tolist() == [0, 1, 0]
 
 
-def test_curves_stop_after_idle_steps_or_failures():
-    rule = Stopping(tolerance=1e-4, idle=2, patience=3)
-    stuck = rule.is_stuck(torch.tensor([0, 2, 3, 3]))
-    assert stuck.tolist() == [False, False, True, True]
-    little = torch.tensor([True, True, True, False])
-    found = rule.has_converged(torch.tensor([2, 1, 0, 0]), stuck, little)
-    assert found.tolist() == [True, False, True, False]
+def test_curves_are_tested_after_idle_steps_or_failures_and_given_up_after_tests():
+    rule = Stopping(tolerance=1e-4, idle=2, patience=3, tests=2)
+    counts = torch.arange(8)
+    assert rule.is_idle(counts).tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert rule.is_stuck(counts).tolist() == [0, 0, 0, 1, 0, 0, 1, 0]
+    assert rule.is_spent(counts).tolist() == [0, 0, 0, 0, 0, 0, 1, 1]
 
 
-# --- Damping and curvature ---
+# --- Trust regions ---
 
 
-def test_damping_goes_up_steeply_down_gently_and_not_below_the_least():
-    rule = Damping(least=1e-5, raising=100, easing=10)
-    damping = torch.tensor([1e-5, 1e-3], **DOUBLE)
-    torch.testing.assert_close(rule.raised(damping), torch.tensor([1e-3, 1e-1], **DOUBLE))
-    torch.testing.assert_close(rule.eased(damping), torch.tensor([1e-5, 1e-4], **DOUBLE))
+def test_steps_of_little_or_unknown_quality_are_refused():
+    quality = torch.tensor([-1.0, 0.04, 0.06, 1.0, 5.0, torch.nan])
+    assert TrustRegion().accepts(quality).tolist() == [False, False, True, True, True, False]
 
 
-def test_factors_are_those_of_the_damped_matrices():
-    normal = make_hessians(2)
-    damping = torch.tensor([0.1, 10.0], **DOUBLE)
-    factor = Damping(ridge=0.01).factorise(normal, damping)
-    for i in range(2):
-        diagonal = normal[i].diagonal()
-        added = 0.01 * diagonal + damping[i] * diagonal.mean()
-        torch.testing.assert_close(factor[i] @ factor[i].T, normal[i] + torch.diag(added))
+def test_a_model_is_confirmed_where_it_is_right_to_a_quarter():
+    quality = torch.tensor([0.7, 0.76, 1.0, 1.3, 1.4, torch.nan])
+    assert TrustRegion().confirms(quality).tolist() == [False, True, True, True, False, False]
 
 
-def test_a_singular_matrix_can_be_solved_once_damped():
-    normal = torch.diag_embed(torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
-    factor = Damping().factorise(normal, torch.full((2,), Damping().least))
-    assert torch.isfinite(factor).all()
-    assert (factor.diagonal(dim1=-2, dim2=-1) > 0).all()
+def test_radii_follow_the_success_of_models():
+    region = TrustRegion(shrinking=0.25, growing=2.0)
+    quality = torch.tensor([torch.nan, -1.0, 0.2, 0.5, 0.9, 0.9], **DOUBLE)
+    radius, length = torch.full((6,), 1.0, **DOUBLE), torch.full((6,), 0.8, **DOUBLE)
+    length[-1] = 0.1  # a short step says nothing of long ones
+    expected = torch.tensor([0.2, 0.2, 0.2, 1.0, 1.6, 1.0], **DOUBLE)
+    torch.testing.assert_close(region.follow(quality, radius, length), expected)
+    assert torch.equal(radius, torch.ones(6, **DOUBLE))
 
 
-@pytest.fixture
-def spline():
-    controls = draw(3, 4, 2, seed=2)
-    return CubicSpline(draw(3, 2), draw(3, 2, seed=1), controls)
+def test_a_radius_that_only_shrinks_gives_the_curve_up():
+    region = TrustRegion()
+    radius, steps = torch.tensor([region.first], **DOUBLE), 0
+    while radius >= region.least:
+        radius = region.follow(torch.tensor([torch.nan]), radius, radius)
+        steps += 1
+    assert steps == 9
 
 
-@pytest.fixture
-def curvature(spline):
-    geometry = Wasserstein1(make_network("normal"))
-    t = torch.linspace(0, 1, 9, **DOUBLE)
-    return NormalMatrices(geometry, spline, t, refresh=2)
+# --- Batches and reports ---
 
 
-EVERYONE = torch.arange(3)
+def make_report(outcome, energy, steps):
+    batch = len(outcome)
+    return Report(
+        outcome=torch.tensor([int(o) for o in outcome]),
+        iterations=torch.full((batch,), steps),
+        energy=energy,
+        gradient_norm=torch.zeros(batch, **DOUBLE),
+        energy_history=energy + torch.arange(steps, -1, -1, **DOUBLE)[:, None],
+        seconds=0.5,
+    )
 
 
-def test_solving_undoes_twice_the_damped_normal_matrix(curvature, spline):
-    curvature.update(EVERYONE, spline.controls.flatten(1))
-    points = spline(torch.linspace(0, 1, 9, **DOUBLE))
-    normal = normal_matrix(curvature.geometry, points, curvature.basis)
-    factor = Damping().factorise(normal, torch.full((3,), 1e-5, **DOUBLE))
-    gradient = draw(3, 8, seed=3)
-    found = curvature.solve(EVERYONE, gradient)  # (3, n)
-    back = (2 * factor @ factor.mT @ found[..., None]).squeeze(-1)
-    torch.testing.assert_close(back, gradient)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_batches_come_back_in_order_and_are_counted(size, capsys):
+    spline = CubicSpline(draw(7, 2), draw(7, 2, seed=1), draw(7, 4, 2, seed=2))
+    sizes = []
+
+    def minimize(curves, finish):
+        sizes.append(len(curves.start))
+        steps = len(sizes)  # each batch takes one more than the last
+        finish(1)
+        finish(len(curves.start) - 1)
+        energy = curves.start[:, 0]
+        return curves.controls + 1, make_report([Outcome.CONVERGED] * len(energy), energy, steps)
+
+    found, report = minimize_in_batches(minimize, spline, size, "curves")
+    assert max(sizes) == min(size, 7)
+    assert sum(sizes) == 7
+    assert torch.equal(found.controls, spline.controls + 1)
+    assert torch.equal(found.start, spline.start)
+    assert torch.equal(report.energy, spline.start[:, 0])
+    assert report.iterations.tolist() == [1 + i // size for i in range(7)]
+    assert report.energy_history.shape == (len(sizes) + 1, 7)
+    assert torch.equal(report.energy_history[-1], report.energy)  # the last value goes on
+    assert report.seconds == 0.5 * len(sizes)
+    said = capsys.readouterr().err
+    assert "curves: 100%" in said
+    assert "7/7" in said
 
 
-def test_a_matrix_serves_for_as_many_steps_as_asked(curvature, spline):
-    here, there = spline.controls.flatten(1), spline.controls.flatten(1) + 0.3
-    curvature.update(EVERYONE, here)
-    first = curvature.factor.clone()
-    curvature.succeed(EVERYONE)
-    curvature.update(EVERYONE, there)
-    assert torch.equal(curvature.factor, first)
-    curvature.succeed(torch.tensor([1]))
-    curvature.update(EVERYONE, there)
-    changed = (curvature.factor != first).flatten(1).any(1)
-    assert changed.tolist() == [False, True, False]
+def test_without_a_label_there_is_no_bar(capsys):
+    spline = CubicSpline(draw(2, 2), draw(2, 2, seed=1), draw(2, 4, 2, seed=2))
+
+    def minimize(curves, finish):
+        finish(2)
+        return curves.controls, make_report([Outcome.BUDGET] * 2, curves.start[:, 0], 1)
+
+    minimize_in_batches(minimize, spline, 2, None)
+    assert capsys.readouterr().err == ""
 
 
-def test_fresh_curvature_that_fails_is_damped_until_it_succeeds(curvature, spline):
-    controls, least = spline.controls.flatten(1), curvature.rule.least
-    curvature.update(EVERYONE, controls)
-    curvature.succeed(torch.tensor([1]))  # no longer fresh
-    curvature.fail(torch.tensor([0, 1]))
-    curvature.update(EVERYONE, controls)
-    expected = torch.tensor([100 * least, least, least], **DOUBLE)
-    torch.testing.assert_close(curvature.damping, expected)
-    for _ in range(2):
-        curvature.succeed(EVERYONE)
-    curvature.update(EVERYONE, controls)
-    expected = torch.tensor([10 * least, least, least], **DOUBLE)
-    torch.testing.assert_close(curvature.damping, expected)
-
-
-def test_directions_without_secants_are_those_of_gauss_newton(curvature, spline):
-    controls, gradient = spline.controls.flatten(1), draw(3, 8, seed=3)
-    directions = Directions(Secants(controls), curvature)
-    found = directions.propose(EVERYONE, controls, gradient)
-    torch.testing.assert_close(found, -curvature.solve(EVERYONE, gradient))
-    directions.learn(EVERYONE, draw(3, 8, seed=4), draw(3, 8, seed=4))
-    assert not torch.equal(directions.propose(EVERYONE, controls, gradient), found)
-    directions.forget(EVERYONE)
-    assert torch.equal(directions.propose(EVERYONE, controls, gradient), found)
+def test_reports_name_how_each_curve_ended():
+    ends = [Outcome.SADDLE, Outcome.CONVERGED, Outcome.NOT_FINITE]
+    report = make_report(ends, draw(3), 2)
+    assert report.outcomes == ends
+    assert report.converged.tolist() == [False, True, False]
+    assert [outcome.name for outcome in report.outcomes] == ["SADDLE", "CONVERGED", "NOT_FINITE"]
 
 
 # --- Memory, and names ---

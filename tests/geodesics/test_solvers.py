@@ -120,6 +120,19 @@ def test_too_few_iterations_are_reported():
     assert (paths.report.iterations == 1).all()
 
 
+@pytest.mark.parametrize("name", ["gauss-newton", "lbfgs"])
+def test_as_many_steps_as_a_curve_needs_are_enough(name):
+    kind = {"gauss-newton": GaussNewton, "lbfgs": LBFGS}[name]
+    geometry, z0, z1 = logistic_pairs(batch=3)
+    spline, t = CubicSpline.straight(z0, z1, 6), torch.linspace(0, 1, 16, dtype=torch.float64)
+    _, report = kind().minimize(geometry, spline, t)
+    for row, steps in enumerate(report.iterations.tolist()):
+        _, found = kind(max_iterations=steps).minimize(geometry, spline[row : row + 1], t)
+        assert found.converged.all()
+        _, found = kind(max_iterations=steps - 1).minimize(geometry, spline[row : row + 1], t)
+        assert not found.converged.any()
+
+
 def test_start_is_left_as_it_was():
     geometry, z0, z1 = logistic_pairs()
     spline = CubicSpline.straight(z0, z1, 6)
@@ -139,7 +152,7 @@ class _ReverseOnly(torch.autograd.Function):
         return 2 * grad
 
 
-def test_decoder_without_forward_mode_is_solved_by_lbfgs():
+def test_decoder_without_forward_mode_is_solved_by_the_same_class(recwarn):
     def decoder(z):
         z = _ReverseOnly.apply(z)
         return torch.distributions.Normal(torch.cat((z, z[..., :1] ** 2), -1), 1.0)
@@ -147,11 +160,17 @@ def test_decoder_without_forward_mode_is_solved_by_lbfgs():
     def same(z):
         return torch.distributions.Normal(torch.cat((2 * z, 4 * z[..., :1] ** 2), -1), 1.0)
 
-    z0, z1 = torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.8]])
-    with pytest.warns(RuntimeWarning, match="forward mode.*L-BFGS"):
-        paths = lt.connecting_geodesics(lt.Wasserstein1(decoder), z0, z1)
-    expected = lt.connecting_geodesics(lt.Wasserstein1(same), z0, z1)
-    torch.testing.assert_close(paths.length, expected.length, rtol=1e-3, atol=0)
+    generator = torch.Generator().manual_seed(0)
+    z0, z1 = torch.randn(2, 5, 2, generator=generator, dtype=torch.float64)
+    found, expected = (
+        lt.connecting_geodesics(lt.Wasserstein1(each), z0, z1, solver=GaussNewton())
+        for each in (decoder, same)
+    )
+    assert found.converged.all()
+    assert not [w for w in recwarn if issubclass(w.category, RuntimeWarning)]
+    torch.testing.assert_close(found.length, expected.length, rtol=1e-3, atol=0)
+    energies = found.report.energy, expected.report.energy
+    torch.testing.assert_close(*energies, rtol=1e-3, atol=0)
 
 
 def test_decoder_that_detaches_is_refused():
