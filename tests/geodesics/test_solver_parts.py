@@ -5,9 +5,6 @@ import sys
 
 import pytest
 import torch
-from latent_transport.geodesics.solvers.curvature import NormalMatrices
-from latent_transport.geodesics.solvers.damping import Damping
-from latent_transport.geodesics.solvers.directions import Directions
 from torch.distributions import Normal
 
 from latent_transport.geodesics.curves import CubicSpline

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import energy_rounding, square_noise
 from latent_transport.geodesics.solvers.objective import Objective, energy_objective
 from latent_transport.geodesics.solvers.preconditioners import Preconditioner, SpeedMatrices
 from latent_transport.geodesics.solvers.secants import Secants
@@ -82,7 +83,8 @@ class Descent:
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = State.begin(spline.controls, *objective(active, spline.controls))
         known = torch.isfinite(state.energy) & torch.isfinite(state.gradient).all(1)  # (B,)
-        active = active[known & (state.energy > 0)]
+        rounding = energy_rounding(square_noise(geometry, spline), state.energy, len(t))  # (B,)
+        active = active[known & (state.energy > rounding)]
         history = [state.energy.clone()]
         for _ in range(self.max_iterations):
             if len(active) == 0:
