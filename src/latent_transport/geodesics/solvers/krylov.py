@@ -21,6 +21,9 @@ class KrylovRule:
     ----------
     products : int
         Products with the Hessian for one model at most.
+    least_products : int
+        Products without which no curve is proved to be at its minimum: the first ones need not see
+        negative curvature.
     difference : float
         Length of the step whose change of gradient gives a product.
     noise : float
@@ -37,6 +40,7 @@ class KrylovRule:
     """
 
     products: int = 10
+    least_products: int = 3
     difference: float = 0.02
     noise: float = 0.1
     least_gradient: float = 1e-3
@@ -122,6 +126,7 @@ class KrylovModels:
             minimum needs no further product.
         """
         rule, most = self.rule, min(self.rule.products, gradient.shape[1])
+        least = min(rule.least_products, most)
         slope = self.preconditioner.whiten(rows, gradient)  # (b, n)
         size = slope.norm(dim=-1)  # (b,)
         scale = energy.sqrt()  # (b,)
@@ -147,7 +152,7 @@ class KrylovModels:
             rest = rest - _project(basis, rest)
             size_of_rest = rest.norm(dim=-1)  # (o,)
             settled = size_of_rest * found.last.abs() <= 0.5 * found.model.least  # (o,)
-            proved = settled & (found.model.remaining <= enough[open_rows])
+            proved = (count >= least) & settled & (found.model.remaining <= enough[open_rows])
             exact = found.residual <= rule.accuracy * size[open_rows]
             poor = (gained <= rule.accuracy * found.model.decrease) & (count > 1)
             worth = found.model.decrease > enough[open_rows]  # (o,)

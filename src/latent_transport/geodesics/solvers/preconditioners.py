@@ -18,6 +18,7 @@ from latent_transport.geometries.base import Geometry
 
 STALE = 2**30  # steps: older than any matrix is kept
 DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
+SHAKE = 1e-3  # of a segment's length: by how much points are moved off what is degenerate
 FLOOR = 1e-4  # of the metric along a curve: what no direction is taken to fall below
 
 
@@ -100,7 +101,7 @@ class NormalMatrices(Preconditioner):
 
     @override
     def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
-        normal = normal_matrix(self.geometry, points, self.basis)  # (s, n, n)
+        normal = normal_matrix(self.geometry, _shake(points), self.basis)  # (s, n, n)
         if self.geometry.weighted:
             normal = normal + self._weigh(points, squares)
         scale = squares.sum(-1) / _square_latent_segments(points).sum(-1).clamp(min=_tiny(points))
@@ -207,6 +208,17 @@ def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
 def _square_latent_segments(points: Tensor) -> Tensor:
     """Squared latent lengths (s, N - 1) of the segments, times their number."""
     return (points.shape[1] - 1) * points.diff(dim=1).square().sum(-1)
+
+
+def _shake(points: Tensor) -> Tensor:
+    """Points (s, N, d), moved at random by a small share of the segments' length.
+
+    The W1 of a variable has no slope where a segment leaves it just as it is, but its square has
+    the curvature that it has nearby.
+    """
+    noise = torch.randn(points.shape[1:], generator=torch.Generator().manual_seed(0)).to(points)
+    reach = points.diff(dim=1).square().sum(-1).mean(-1).sqrt()  # (s,)
+    return points + SHAKE * reach[:, None, None] * noise
 
 
 def _cholesky(matrices: Tensor) -> Tensor:
