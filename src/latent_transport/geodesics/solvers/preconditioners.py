@@ -56,7 +56,7 @@ class Preconditioner(ABC):
         points = self.line[stale] + self.basis @ free  # (s, N, d)
         with torch.no_grad():
             squares = self._square_segments(points)  # (s, N - 1)
-            self._factorise(stale, _unsettle(points), squares)
+            self._factorise(stale, points, squares)
         self.age[stale] = 0
 
     def _square_segments(self, points: Tensor) -> Tensor:
@@ -165,18 +165,6 @@ class SpeedMatrices(Preconditioner):
     def color(self, rows: Tensor, step: Tensor) -> Tensor:
         free = step.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
         return torch.linalg.solve_triangular(self.factor[rows].mT, free, upper=True).flatten(1)
-
-
-def _unsettle(points: Tensor) -> Tensor:
-    """Points (s, N, d) a hair's breadth aside, for derivatives.
-
-    W1 has none where two distributions are equal, and torch says 0 there; a curve along which a
-    variable does not change, such as an equator, would seem to be free to leave it.
-    """
-    generator = torch.Generator().manual_seed(0)
-    shifts = torch.randn(points.shape[1:], generator=generator).to(points)  # (N, d)
-    reach = points.diff(dim=1).norm(dim=-1).mean(-1)[:, None, None]  # (s, 1, 1)
-    return points + torch.finfo(points.dtype).eps ** 0.5 * reach * shifts
 
 
 def choose_preconditioner(
