@@ -28,16 +28,17 @@ INNER = {
         ("finslerax", "geomstats", "ours", "solve_bvp", "stochman"),
     ),
     "latent_transport.geodesics": (
-        *("curves", "solvers", "paths", "graphs", "connect", "stochman", "settings"),
+        *("curves", "rounding", "solvers", "verification", "refinement", "paths", "graphs"),
+        *("connect", "stochman", "settings"),
     ),
     "latent_transport.models": (
         *("weights", "vae", "elbo", "loop", "training", "densities", "uncertainty", "ensembles"),
         "loading",
     ),
     "latent_transport.geodesics.solvers": (
-        *("names", "base", "objective", "adam", "normal_matrix", "damping", "curvature"),
-        *("secants", "directions", "steps", "stopping", "budget", "descent"),
-        *("lbfgs", "gauss_newton"),
+        *("names", "outcomes", "base", "batches", "objective", "normal_matrix", "preconditioners"),
+        *("quadratic", "krylov", "region", "budget", "newton", "secants", "steps", "stopping"),
+        *("descent", "lbfgs", "gauss_newton", "adam"),
     ),
     "latent_transport.kernels": (
         *("constants", "dispatch", "blocks", "autograd", "triton_math", "triton_logistic"),

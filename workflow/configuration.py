@@ -272,6 +272,8 @@ def describe_allowed(leaf: Mapping[str, Any]) -> str:
         return code(show(leaf["const"]))
     if "enum" in leaf:
         return " or ".join(code(show(value)) for value in leaf["enum"])
+    if "anyOf" in leaf:
+        return " or ".join(describe_allowed(part) for part in leaf["anyOf"])
     kinds = leaf["type"] if isinstance(leaf["type"], list) else [leaf["type"]]
     return " or ".join(_describe_kind(kind, leaf) for kind in kinds)
 

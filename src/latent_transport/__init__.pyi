@@ -11,6 +11,7 @@ from .geodesics.solvers.adam import Adam as Adam
 from .geodesics.solvers.base import Report as Report
 from .geodesics.solvers.gauss_newton import GaussNewton as GaussNewton
 from .geodesics.solvers.lbfgs import LBFGS as LBFGS
+from .geodesics.solvers.outcomes import Outcome as Outcome
 from .geodesics.stochman import StochMan as StochMan
 from .geodesics.stochman import StochManManifold as StochManManifold
 from .geometries.base import Geometry as Geometry

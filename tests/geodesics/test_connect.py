@@ -274,8 +274,10 @@ def test_bad_settings_and_decoders_are_named():
     geometry = Wasserstein1(lambda z: Normal(z, 1.0))
     with pytest.raises(ValueError, match="points is 2"):
         connecting_geodesics(geometry, *ends, points=2)
-    with pytest.raises(ValueError, match="at least 2 free control points"):
+    with pytest.raises(ValueError, match=r'controls is 1; .* at least 2: give a number, or "auto"'):
         connecting_geodesics(geometry, *ends, controls=1)
+    with pytest.raises(ValueError, match="points is 'many'"):
+        connecting_geodesics(geometry, *ends, points="many")
     broken = Wasserstein1(lambda z: Normal((z - 0.5).sqrt(), 1.0))
     with pytest.raises(ValueError, match="decoder's parameters at z0 are not finite"):
         connecting_geodesics(broken, *ends)

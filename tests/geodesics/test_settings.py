@@ -6,8 +6,6 @@ from torch.distributions import Normal
 
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
-from latent_transport.geodesics.solvers.lbfgs import LBFGS
-from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.storage import DataError
 
@@ -39,11 +37,18 @@ def test_what_does_not_fit_is_named(text, match):
         SolverSettings.parse(text)
 
 
-def test_the_geometry_decides_on_the_solver():
+def test_settings_make_their_solver():
     settings = SolverSettings(max_iterations=7, tolerance=1e-3)
-    assert settings.make(GEOMETRY) == GaussNewton(max_iterations=7, tolerance=1e-3)
-    weighted = Conformal(LatentEuclidean(), lambda z: -z.square().sum(-1), 0.1)
-    assert settings.make(weighted) == LBFGS(max_iterations=70, tolerance=1e-3)
+    assert settings.make() == GaussNewton(max_iterations=7, tolerance=1e-3)
+
+
+@pytest.mark.parametrize("name", ["controls", "points"])
+def test_counts_are_numbers_or_auto(name):
+    assert getattr(SolverSettings.parse(f'{{"{name}": "auto"}}'), name) == "auto"
+    with pytest.raises(
+        DataError, match=f'{name} is 1; expected a whole number, . or more, or "auto"'
+    ):
+        SolverSettings.parse(f'{{"{name}": 1}}')
 
 
 def test_curves_have_the_controls_of_the_settings_unless_the_call_says_others():

@@ -20,6 +20,7 @@ class Family(ABC, Generic[Member]):
     """One parametric family of one-dimensional distributions, in coordinates (..., C, D)."""
 
     plural: str  # what its members are called in messages
+    fisher_rao_is_distance = True  # at any distance; else for neighbours only
 
     @abstractmethod
     def coordinates(self, distribution: Member) -> Tensor:

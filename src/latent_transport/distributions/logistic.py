@@ -22,6 +22,7 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
     """Discretised logistics on the grey levels 0..255; coordinates (location, scale)."""
 
     plural = "single logistics"
+    fisher_rao_is_distance = False
 
     @override
     def coordinates(self, distribution: DiscretizedLogisticMixture) -> Tensor:

@@ -105,6 +105,24 @@ class CubicSpline:
         """Return the splines with the given numbers."""
         return CubicSpline(self.start[rows], self.end[rows], self.controls[rows])
 
+    @classmethod
+    def join(cls, splines: list["CubicSpline"]) -> "CubicSpline":
+        """Concatenate batches of splines, refined to the control points of the finest.
+
+        Their numbers of control points follow from each other by :meth:`refine`.
+        """
+        most = max(spline.controls.shape[1] for spline in splines)
+        alike = []
+        for spline in splines:
+            while spline.controls.shape[1] < most:
+                spline = spline.refine()
+            alike.append(spline)
+        return cls(
+            torch.cat([spline.start for spline in alike]),
+            torch.cat([spline.end for spline in alike]),
+            torch.cat([spline.controls for spline in alike]),
+        )
+
     def refine(self) -> "CubicSpline":
         """Return the same curves with twice as many intervals: P free control points to 2 P - 1.
 
@@ -148,3 +166,8 @@ class CubicSpline:
     def reversed(self) -> "CubicSpline":
         """Return the same curves run backwards."""
         return CubicSpline(self.end, self.start, self.controls.flip(1))
+
+
+def select_curves(curve: Curve, rows: Tensor) -> Curve:
+    """Return the curves with the given numbers."""
+    return curve[rows] if isinstance(curve, CubicSpline) else lambda t: curve(t)[rows]

@@ -46,15 +46,20 @@ def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
         p = geometry.decode(points.unflatten(1, (len(PLACES), -1)))  # of (B, 2, 9)
         noise = geometry.residuals(p[:, :, middle], p.apply(interpolate))  # (B, 2, M, D)
         square = noise.square().sum((-2, -1)).mean(1) / amplified  # (B,)
+        # Points that lie closer than their own rounding may all decode alike.
+        near = points.unflatten(1, (len(PLACES), -1))[:, :, middle]  # (B, 2, d)
+        beside = near + torch.finfo(near.dtype).eps * near.abs().amax(-1, keepdim=True)
+        step = geometry.residuals(geometry.decode(near), geometry.decode(beside))  # (B, 2, M, D)
+        square = torch.maximum(square, step.square().sum((-2, -1)).mean(1))
     return square.nan_to_num(nan=0.0, posinf=0.0)
 
 
-def energy_rounding(geometry: Geometry, curve: Curve, energy: Tensor, points: int) -> Tensor:
+def energy_rounding(noise: Tensor, energy: Tensor, points: int) -> Tensor:
     r"""What of energies (B,) of polygons with so many corners may be rounding: (B,).
 
-    With squared noise v of a point and S segments, each squared segment is wrong by about
+    With squared noise v of a point (B,) and S segments, each squared segment is wrong by about
     :math:`2 v` on average and :math:`\sqrt{8 v} \ell` at random; the energy, S times their sum, by
     :math:`2 S^2 v + \sqrt{8 S v E}` at most.
     """
-    noise, segments = square_noise(geometry, curve), points - 1  # (B,)
+    segments = points - 1
     return 2 * segments**2 * noise + (8 * segments * noise * energy).sqrt()

@@ -9,14 +9,12 @@ from torch import Tensor
 
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.paths import Geodesics
+from latent_transport.geodesics.refinement import Count
 from latent_transport.geodesics.solvers.base import Solver
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
-from latent_transport.geodesics.solvers.lbfgs import LBFGS
 from latent_transport.geodesics.solvers.names import SOLVERS
 from latent_transport.geometries.base import Geometry
 from latent_transport.storage import DataError
-
-STEPS_FOR_ONE = 10  # of L-BFGS, for one of Gauss-Newton
 
 
 @dataclass(frozen=True)
@@ -27,14 +25,14 @@ class SolverSettings:
     ----------
     solver : {"gauss-newton", "stochman"}
         Ours, or as published.
-    controls : int
-        Free control points of each spline.
-    points : int
-        Points at which the minimised energy is evaluated.
+    controls : int or "auto"
+        Free control points of each spline, or as many as each needs.
+    points : int or "auto"
+        Points at which the minimised energy is evaluated, or as many as each curve needs.
     max_iterations : int
-        Largest number of steps; ten times as many where L-BFGS solves.
+        Largest number of steps.
     tolerance : float
-        Relative decrease of energy below which a curve has converged.
+        Share of its energy that a converged curve may lie above its local minimum.
 
     Raises
     ------
@@ -43,10 +41,10 @@ class SolverSettings:
     """
 
     solver: str = "gauss-newton"
-    controls: int = 8
-    points: int = 32
-    max_iterations: int = 100
-    tolerance: float = 1e-4
+    controls: Count = "auto"
+    points: Count = "auto"
+    max_iterations: int = 200
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
@@ -55,8 +53,13 @@ class SolverSettings:
             )
         for name, least in (("controls", 2), ("points", 3), ("max_iterations", 1)):
             value = getattr(self, name)
+            if value == "auto" and name != "max_iterations":
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise DataError(f"{name} is {value!r}; expected a whole number, {least} or more")
+                also = "" if name == "max_iterations" else ', or "auto"'
+                raise DataError(
+                    f"{name} is {value!r}; expected a whole number, {least} or more{also}"
+                )
         if not isinstance(self.tolerance, int | float) or not 0 <= self.tolerance < 1:
             raise DataError(f"tolerance is {self.tolerance!r}; expected a number from 0, below 1")
 
@@ -80,28 +83,21 @@ class SolverSettings:
             )
         return cls(**given)
 
-    def make(self, geometry: Geometry, *, progress: str | None = None) -> Solver:
-        """Return the solver that suits a geometry.
+    def make(self, *, progress: str | None = None) -> Solver:
+        """Return the solver.
 
-        Gauss-Newton, but where there is a weight: the curvature of the weight, which Gauss-Newton
-        leaves out, is all that there is along latent dimensions which the decoder ignores, and
-        L-BFGS reaches lower energies. It may take ten times as many steps, for each costs less and
-        tells less. ``progress`` is the label of a progress bar; there is none without, nor for
-        StochMan.
+        ``progress`` is the label of a progress bar; there is none without, nor for StochMan.
 
         Raises
         ------
         ImportError
             If StochMan is to solve, but is not installed.
         """
+        most = self.max_iterations
         if self.solver == "stochman":
             from latent_transport.geodesics.stochman import StochMan  # needs an extra
 
-            return StochMan(max_iterations=self.max_iterations)
-        if geometry.weighted:
-            most = STEPS_FOR_ONE * self.max_iterations
-            return LBFGS(max_iterations=most, tolerance=self.tolerance, progress=progress)
-        most = self.max_iterations
+            return StochMan(max_iterations=most)
         return GaussNewton(max_iterations=most, tolerance=self.tolerance, progress=progress)
 
     def connect(
@@ -118,6 +114,6 @@ class SolverSettings:
         ``options`` are those of :func:`connecting_geodesics`, whose result and errors it has, and
         which come before the settings; ``progress`` is as for :meth:`make`.
         """
-        solver = self.make(geometry, progress=progress)
+        solver = self.make(progress=progress)
         options = {"controls": self.controls, "points": self.points, **options}
         return connecting_geodesics(geometry, z0, z1, solver=solver, **options)

@@ -235,6 +235,18 @@ class Geometry(ABC):
 
         return safe_sqrt(map_rows(measure, z0, z1))  # (...)
 
+    def lower_bound(self, z0: Tensor, z1: Tensor) -> Tensor:
+        """What no curve between z0 and z1, (..., d) each, is shorter than: shape (...).
+
+        Their distance, by the triangle inequality; in units of the data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`distance`.
+        """
+        return self.distance(z0, z1)
+
     def segment_lengths(self, points: Tensor, *, memory: int | None = None) -> Tensor:
         """Distances between successive points (..., N, d) of curves: shape (..., N - 1).
 

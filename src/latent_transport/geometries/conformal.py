@@ -149,6 +149,11 @@ class Conformal(Geometry):
         return log_weight.exp() * self.geometry.local_residuals(p, dp)  # (..., M, D)
 
     @override
+    def lower_bound(self, z0: Tensor, z1: Tensor) -> Tensor:
+        """The base geometry's bound times the least weight that there can be: (...)."""
+        return math.exp(-LARGEST_LOG_WEIGHT) * self.geometry.lower_bound(z0, z1)
+
+    @override
     @outside_inference_mode()
     def volume(self, z: Tensor) -> Tensor:
         """Volume density: the base geometry's times the weight to the power d, (...)."""

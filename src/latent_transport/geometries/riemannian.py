@@ -97,3 +97,10 @@ class FisherRao(_Riemannian):
     @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
         return p.family.fisher_rao_residuals(p.coordinates, q.coordinates)  # (..., M, D)
+
+    @override
+    def lower_bound(self, z0: Tensor, z1: Tensor) -> Tensor:
+        distance = self.distance(z0, z1)  # (...)
+        with torch.no_grad():
+            exact = self.decode(z0[..., :1, :] if z0.ndim > 1 else z0).family.fisher_rao_is_distance
+        return distance if exact else torch.zeros_like(distance)

@@ -3,16 +3,17 @@
 import math
 import time
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
-from latent_transport.geodesics.rounding import energy_rounding
 from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.objective import energy_objective
 from latent_transport.geodesics.solvers.outcomes import Outcome
-from latent_transport.geodesics.solvers.second_order import examine
+from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner
 from latent_transport.geometries.base import Geometry
 
 WINDOW = 10  # steps over which progress is judged
@@ -95,12 +96,9 @@ class Adam:
 
     def _test(self, geometry: Geometry, spline: CubicSpline, t: Tensor) -> Tensor:
         """Outcomes (r,) of the second-order test of curves that bring nothing more."""
-        rows = torch.arange(len(spline.start), device=t.device)  # (r,)
-        if len(rows) == 0:
-            return rows
-        energy, gradient = energy_objective(geometry, spline, t)(rows, spline.controls)
-        rounding = energy_rounding(geometry, spline, energy, len(t))  # (r,)
-        enough = self.allowed * energy + rounding  # (r,)
-        model = examine(geometry, spline, t, energy, gradient, enough)
-        passed = (model.remaining <= enough) | (energy <= rounding)  # (r,)
-        return torch.where(passed, int(Outcome.CONVERGED), int(Outcome.BUDGET))
+        if len(spline.start) == 0:
+            return torch.zeros_like(spline.start[:, 0], dtype=torch.int64)
+        method = Newton(0, self.allowed, partial(choose_preconditioner, refresh=1))
+        _, report = method.minimize(geometry, spline, t, finish=lambda _: None)
+        unsettled = (report.outcome == Outcome.SADDLE) | (report.outcome == Outcome.BUDGET)
+        return torch.where(unsettled, int(Outcome.BUDGET), report.outcome)  # (r,)

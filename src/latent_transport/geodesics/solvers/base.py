@@ -4,8 +4,8 @@ A solver is an object, configured when it is made, with one method,
 ``minimize(geometry, spline, t) -> (curve, Report)``.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -24,14 +24,15 @@ class Report:
     outcome : Tensor of int64, shape (B,)
         Values of :class:`Outcome`: how each curve ended; :attr:`outcomes` has the names.
     iterations : Tensor of int64, shape (B,)
-        Steps tried.
+        Steps tried, in all refinements of the curve.
     energy : Tensor, shape (B,)
-        Energy reached, on the solver's own discretisation, in squared units of the data.
+        Energy reached, on the solver's own polygon, in squared units of the data.
     gradient_norm : Tensor, shape (B,)
         Euclidean norm of the energy's gradient in the control points, in squared units of the data
         a latent unit.
     energy_history : Tensor, shape (iterations + 1, B)
-        Energy after each step, from the start on; constant once a curve has stopped.
+        Energy after each step, from the start on; constant once a curve has stopped. Of a curve
+        that was refined, on its last polygon.
     seconds : float
         Wall time of the whole batch, in seconds.
     """
@@ -52,6 +53,16 @@ class Report:
     def outcomes(self) -> list[Outcome]:
         """How each curve ended, as members of :class:`Outcome`."""
         return [Outcome(value) for value in self.outcome.tolist()]
+
+    def __getitem__(self, rows: Tensor) -> "Report":
+        """Return the report of the curves with the given numbers."""
+        values = vars(self).items()
+        each: dict[str, Any] = {k: v[..., rows] for k, v in values if isinstance(v, Tensor)}
+        return replace(self, **each)
+
+    def with_outcome(self, outcome: Tensor) -> "Report":
+        """Return the same report with other outcomes (B,)."""
+        return replace(self, outcome=outcome)
 
     @classmethod
     def join(cls, reports: list["Report"]) -> "Report":

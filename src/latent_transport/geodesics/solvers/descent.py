@@ -1,21 +1,16 @@
 """Descent of many curves at once along quasi-Newton directions."""
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
-from latent_transport.geodesics.rounding import energy_rounding
-from latent_transport.geodesics.solvers.base import Report
-from latent_transport.geodesics.solvers.batches import Finish
+from latent_transport.geodesics.rounding import energy_rounding, square_noise
 from latent_transport.geodesics.solvers.objective import Objective, energy_objective
-from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.solvers.preconditioners import Preconditioner, SpeedMatrices
 from latent_transport.geodesics.solvers.secants import Secants
-from latent_transport.geodesics.solvers.second_order import examine
 from latent_transport.geodesics.solvers.steps import StepRule
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
@@ -37,8 +32,6 @@ class State:
     idle: Tensor  # (B,) int64, steps in a row that promised next to nothing, and brought no more
     failures: Tensor  # (B,) int64, directions in a row that failed
     iterations: Tensor  # (B,) int64, steps tried
-    saddle: Tensor  # (B,) bool, whether the last test found negative curvature
-    outcome: Tensor  # (B,) int64, where the curve has stopped; BUDGET until then
 
     @classmethod
     def begin(cls, controls: Tensor, energy: Tensor, gradient: Tensor) -> "State":
@@ -56,8 +49,6 @@ class State:
             idle=none.clone(),
             failures=none.clone(),
             iterations=none.clone(),
-            saddle=none.bool(),
-            outcome=none + int(Outcome.BUDGET),
         )
 
 
@@ -65,8 +56,8 @@ class State:
 class Descent:
     """Descent along the secants of each curve's own steps.
 
-    Step lengths, acceptance and stopping are each curve's own. A curve that its own steps take for
-    converged is put to the second-order test; one that fails goes on along the step of the test.
+    Step lengths, acceptance and stopping are each curve's own. Secants see no curvature but where
+    they have been: whether a curve that leaves has converged is another's to say.
 
     Attributes
     ----------
@@ -83,42 +74,26 @@ class Descent:
     steps: StepRule = field(default_factory=StepRule)
 
     def minimize(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor, finish: Finish
-    ) -> tuple[Tensor, Report]:
-        """Minimise one batch: control points (B, P, d), and what was done."""
-        begin = time.perf_counter()
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Minimise one batch: control points (B, P, d), steps (B,) and energies (steps + 1, B)."""
         objective = energy_objective(geometry, spline, t)
         secants = Secants(spline.controls.flatten(1))
         metric = SpeedMatrices(geometry, spline, t, REFRESH)
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = State.begin(spline.controls, *objective(active, spline.controls))
-        rounding = energy_rounding(geometry, spline, state.energy, len(t))  # (B,)
-        state.outcome[state.energy <= rounding] = Outcome.CONVERGED
-        broken = ~(torch.isfinite(state.energy) & torch.isfinite(state.gradient).all(1))  # (B,)
-        state.outcome[broken] = Outcome.NOT_FINITE
+        known = torch.isfinite(state.energy) & torch.isfinite(state.gradient).all(1)  # (B,)
+        rounding = energy_rounding(square_noise(geometry, spline), state.energy, len(t))  # (B,)
+        active = active[known & (state.energy > rounding)]
         history = [state.energy.clone()]
         for _ in range(self.max_iterations):
-            still = active[state.outcome[active] == Outcome.BUDGET]
-            finish(len(active) - len(still))
-            active = still
             if len(active) == 0:
                 break
             self._turn(state, active[state.rate[active] == 0], secants, metric)
-            done, stuck = self._step(state, active, secants, metric, objective)  # (b,) each
+            done = self._step(state, active, secants, metric, objective)  # (b,)
             history.append(state.energy.clone())
-            self._judge(geometry, spline, t, state, active[done], active[stuck], rounding)
-        finish(len(active))
-        rest = active[state.outcome[active] == Outcome.BUDGET]
-        state.outcome[rest[state.saddle[rest]]] = Outcome.SADDLE
-        report = Report(
-            outcome=state.outcome,
-            iterations=state.iterations,
-            energy=state.energy,
-            gradient_norm=state.gradient.norm(dim=-1),
-            energy_history=torch.stack(history),
-            seconds=time.perf_counter() - begin,
-        )
-        return state.controls.unflatten(1, state.shape), report
+            active = active[~done]
+        return state.controls.unflatten(1, state.shape), state.iterations, torch.stack(history)
 
     def _turn(self, state: State, rows: Tensor, secants: Secants, metric: Preconditioner) -> None:
         """Give curves ``rows`` (b,) new directions."""
@@ -143,8 +118,8 @@ class Descent:
         secants: Secants,
         metric: Preconditioner,
         objective: Objective,
-    ) -> tuple[Tensor, Tensor]:
-        """Try a step of each curve ``active`` (b,), and tell whether it is done, or stuck: (b,)."""
+    ) -> Tensor:
+        """Try a step of each curve ``active`` (b,), and tell whether it is done: (b,)."""
         before, rate, promised = state.energy[active], state.rate[active], state.promised[active]
         trial = state.controls[active] + rate[:, None] * state.direction[active]  # (b, n)
         after, gradient = objective(active, trial.unflatten(1, state.shape))  # (b,), (b, P, d)
@@ -168,37 +143,4 @@ class Descent:
         little = self.stopping.promises_little(promised, before)  # (b,)
         idle = little & ~(accepted & self.stopping.gains_much(before, after))  # (b,)
         state.idle[active] = torch.where(idle, state.idle[active] + 1, 0)
-        # Not while the direction that a test proposed is still tried, at ever shorter steps.
-        given_up = ~accepted & (state.rate[active] == 0)  # (b,)
-        stuck = given_up & self.stopping.is_stuck(state.failures[active])  # (b,)
-        return self.stopping.is_idle(state.idle[active]), stuck
-
-    def _judge(
-        self,
-        geometry: Geometry,
-        spline: CubicSpline,
-        t: Tensor,
-        state: State,
-        done: Tensor,
-        stuck: Tensor,
-        rounding: Tensor,
-    ) -> None:
-        """Put curves that are done (a,) or stuck (s,) to the second-order test."""
-        rows = torch.cat((done, stuck)).unique()  # (r,)
-        if len(rows) == 0:
-            return
-        controls = state.controls[rows].unflatten(1, state.shape)  # (r, P, d)
-        energy = state.energy[rows]  # (r,)
-        enough = self.stopping.tolerance * energy + rounding[rows]  # (r,)
-        at = replace(spline[rows], controls=controls)
-        model = examine(geometry, at, t, energy, state.gradient[rows], enough)
-        passed = model.remaining <= enough  # (r,)
-        state.outcome[rows[passed]] = Outcome.CONVERGED
-        state.saddle[rows] = model.least < 0
-        helpless = ~passed & self.stopping.is_spent(state.failures[rows])  # (r,)
-        state.outcome[rows[helpless]] = Outcome.STALLED
-        state.idle[rows] = 0
-        onwards = ~passed & (model.decrease > 0)  # (r,)
-        state.direction[rows[onwards]] = model.step[onwards]
-        state.promised[rows[onwards]] = model.decrease[onwards]
-        state.rate[rows[onwards]] = self.steps.first
+        return self.stopping.is_done(state.idle[active], state.failures[active])

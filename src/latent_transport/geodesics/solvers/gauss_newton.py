@@ -1,6 +1,7 @@
 """Gauss-Newton on the control points of many curves, corrected by products with the Hessian."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -10,11 +11,9 @@ from latent_transport.geodesics.solvers.batches import minimize_in_batches
 from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.preconditioners import (
-    Preconditioner,
     choose_preconditioner,
-    has_dense_matrices,
+    is_dense,
 )
-from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
 
@@ -55,8 +54,8 @@ class GaussNewton:
         Steps for which a normal matrix serves.
     """
 
-    max_iterations: int = 100
-    tolerance: float = 1e-4
+    max_iterations: int = 200
+    tolerance: float = 1e-5
     memory: int = MEMORY
     progress: str | None = None
     refresh: int = 2
@@ -88,10 +87,9 @@ class GaussNewton:
         method = Newton(
             max_iterations=self.max_iterations,
             tolerance=self.tolerance,
-            make_preconditioner=self._make_preconditioner,
-            region=TrustRegion(),
+            make_preconditioner=partial(choose_preconditioner, refresh=self.refresh),
         )
-        budget = MemoryBudget(self.memory, matrices=has_dense_matrices(geometry, spline))
+        budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
         size = budget.count_curves(geometry, spline, len(t))
         return minimize_in_batches(
             lambda curves, finish: method.minimize(geometry, curves, t, finish),
@@ -99,8 +97,3 @@ class GaussNewton:
             size,
             self.progress,
         )
-
-    def _make_preconditioner(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
-    ) -> Preconditioner:
-        return choose_preconditioner(geometry, spline, t, self.refresh)

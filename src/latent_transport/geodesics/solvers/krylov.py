@@ -206,8 +206,7 @@ class KrylovModels:
         left = ((image.mT @ free).squeeze(-1) + slope).norm(dim=-1)  # (o,)
         bent = (hessian @ free).squeeze(-1)  # (o, k)
         promised = -(found.free * (along + 0.5 * bent)).sum(-1)  # (o,)
-        # What is left lies mostly outside the subspace, where the preconditioner's word is that
-        # eigenvalues are about 1; those in the subspace of a steep gradient are larger.
+        # Of what lies outside the subspace the preconditioner is believed, if it claims less.
         softest = found.least.clamp(min=TINY, max=1)  # (o,)
         convex = promised + 0.5 * left.square() / softest  # (o,)
         deep = 0.5 * (self.rule.saddle * scale).square() * found.least.abs()  # (o,)

@@ -1,14 +1,19 @@
 """Limited-memory BFGS on the control points of many curves."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.base import Report
-from latent_transport.geodesics.solvers.batches import minimize_in_batches
+from latent_transport.geodesics.solvers.batches import Finish, minimize_in_batches
 from latent_transport.geodesics.solvers.budget import MemoryBudget
 from latent_transport.geodesics.solvers.descent import Descent
+from latent_transport.geodesics.solvers.newton import Newton
+from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner, is_dense
 from latent_transport.geodesics.solvers.stopping import Stopping
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
@@ -20,9 +25,8 @@ class LBFGS:
 
     The two-loop recursion (Nocedal & Wright 2006, Algorithm 7.4) runs on all curves at once, from
     the metric along each curve, so that no unit matters. Step lengths, acceptance (Armijo) and
-    stopping are each curve's own. A curve whose steps bring nothing is put to the second-order test
-    that :class:`GaussNewton` goes by: if it passes, it has converged and leaves the batch; if not,
-    it goes on along the step that the test proposes.
+    stopping are each curve's own. A curve whose steps bring nothing more is put to the second-order
+    test that :class:`GaussNewton` goes by; where it fails, the steps that are left are Newton's.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ class LBFGS:
     """
 
     max_iterations: int = 1000
-    tolerance: float = 1e-4
+    tolerance: float = 1e-5
     memory: int = MEMORY
     progress: str | None = None
 
@@ -68,10 +72,21 @@ class LBFGS:
             If the decoder's output does not depend differentiably on the points.
         """
         descent = Descent(self.max_iterations, Stopping(self.tolerance))
-        size = MemoryBudget(self.memory).count_curves(geometry, spline, len(t))
-        return minimize_in_batches(
-            lambda curves, finish: descent.minimize(geometry, curves, t, finish),
-            spline,
-            size,
-            self.progress,
+        newton = Newton(
+            self.max_iterations, self.tolerance, partial(choose_preconditioner, refresh=1)
         )
+        budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
+
+        def minimize(curves: CubicSpline, finish: Finish) -> tuple[Tensor, Report]:
+            begin = time.perf_counter()
+            controls, steps, energies = descent.minimize(geometry, curves, t)
+            near = replace(curves, controls=controls)
+            controls, report = newton.minimize(geometry, near, t, finish, steps)
+            return controls, replace(
+                report,
+                energy_history=torch.cat((energies, report.energy_history[1:])),
+                seconds=time.perf_counter() - begin,
+            )
+
+        size = budget.count_curves(geometry, spline, len(t))
+        return minimize_in_batches(minimize, spline, size, self.progress)

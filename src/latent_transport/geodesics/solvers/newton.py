@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
-from latent_transport.geodesics.rounding import energy_rounding
+from latent_transport.geodesics.rounding import energy_rounding, square_noise
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import Finish
 from latent_transport.geodesics.solvers.krylov import KrylovModels, Model
@@ -21,6 +21,9 @@ from latent_transport.geometries.base import Geometry
 MakePreconditioner = Callable[[Geometry, CubicSpline, Tensor], Preconditioner]
 """From a geometry, a batch of curves and their polygons' parameters (N,)."""
 
+OTHERS = (0.8, 0.65)  # times as many segments have polygons with other corners
+PROMISED = 5e-4  # share of its energy that a curve without a way down may be above its minimum
+STEPPED = 1e-3  # share of its energy that a minimum of one polygon may lie above another's
 MOVING = -1  # outcome of a curve that has none yet
 
 
@@ -33,7 +36,6 @@ class State:
     gradient: Tensor  # (B, n)
     radius: Tensor  # (B,), of the trust region, in the preconditioned norm
     trusted: Tensor  # (B,) bool, whether the preconditioner alone is a good model
-    saddle: Tensor  # (B,) bool, whether the last model had negative curvature
     iterations: Tensor  # (B,) int64, steps tried
     outcome: Tensor  # (B,) int64
 
@@ -61,33 +63,43 @@ class Newton:
     max_iterations: int
     tolerance: float
     make_preconditioner: MakePreconditioner
-    region: TrustRegion
+    region: TrustRegion = field(default_factory=TrustRegion)
 
     def minimize(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor, finish: Finish
+        self,
+        geometry: Geometry,
+        spline: CubicSpline,
+        t: Tensor,
+        finish: Finish,
+        spent: Tensor | None = None,
     ) -> tuple[Tensor, Report]:
-        """Minimise one batch: control points (B, P, d), and what was done."""
+        """Minimise one batch: control points (B, P, d), and what was done.
+
+        ``spent`` (B,) are steps that curves have used up before; those that have none left are
+        tested only.
+        """
         begin = time.perf_counter()
         objective = energy_objective(geometry, spline, t)
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = self._begin(spline, *objective(active, spline.controls))
         preconditioner = self.make_preconditioner(geometry, spline, t)
         models = KrylovModels(objective, preconditioner)
-        rounding = energy_rounding(geometry, spline, state.energy, len(t))  # (B,)
+        others = [energy_objective(geometry, spline, grid) for grid in _other_grids(t)]
+        rounding = energy_rounding(square_noise(geometry, spline), state.energy, len(t))  # (B,)
         state.outcome[state.energy <= rounding] = Outcome.CONVERGED
         history = [state.energy.clone()]
-        for count in range(self.max_iterations + 1):
+        if spent is not None:
+            state.iterations += spent
+        while True:
             still = active[state.outcome[active] == MOVING]
             finish(len(active) - len(still))
             active = still
             if len(active) == 0:
                 break
-            moves = count < self.max_iterations  # the last time, curves are tested only
-            self._step(state, active, preconditioner, models, objective, rounding, moves)
-            if len(history) <= int(state.iterations.max()):
+            tried = state.iterations.clone()  # (B,)
+            self._step(state, active, preconditioner, models, objective, others, rounding)
+            if (state.iterations > tried).any():
                 history.append(state.energy.clone())
-        finish(len(active))
-        self._give_up(state, active[state.outcome[active] == MOVING])
         report = Report(
             outcome=state.outcome,
             iterations=state.iterations,
@@ -108,16 +120,9 @@ class Newton:
             gradient=gradient.flatten(1),
             radius=self.region.first * energy.sqrt(),
             trusted=torch.ones_like(broken),
-            saddle=torch.zeros_like(broken),
             iterations=torch.zeros_like(outcome),
             outcome=outcome,
         )
-
-    def _give_up(self, state: State, rows: Tensor) -> None:
-        """Say why the curves ``rows`` (b,) have not converged when their steps are spent."""
-        saddle = state.saddle[rows]  # (b,)
-        reason = torch.where(saddle, int(Outcome.SADDLE), int(Outcome.BUDGET))  # (b,)
-        state.outcome[rows] = reason
 
     def _step(
         self,
@@ -126,19 +131,18 @@ class Newton:
         preconditioner: Preconditioner,
         models: KrylovModels,
         objective: Objective,
+        others: list[Objective],
         rounding: Tensor,
-        moves: bool,
     ) -> None:
-        """Try a step of each curve ``active`` (b,), or find that it has converged.
-
-        If ``moves`` is false, no step is tried.
-        """
+        """Try a step of each curve ``active`` (b,), or find that it has converged."""
         preconditioner.update(active, state.controls[active].flatten(1))
         enough = self.tolerance * state.energy + rounding  # (B,)
         slope = preconditioner.whiten(active, state.gradient[active])  # (b, n)
+        left = state.iterations[active] < self.max_iterations  # (b,)
         simple = state.trusted[active] & (0.5 * slope.square().sum(-1) > enough[active])  # (b,)
+        simple &= left
         plain, hard = active[simple], active[~simple]
-        if len(plain) and moves:
+        if len(plain):
             model = self._follow(state, plain, slope[simple], preconditioner)
             self._go(state, plain, model, preconditioner, objective)
         if len(hard) == 0:
@@ -151,14 +155,31 @@ class Newton:
             state.radius[hard],
             enough[hard],
         )
-        state.saddle[hard] = model.least < 0
         converged = model.remaining <= enough[hard]  # (h,)
-        state.outcome[hard[converged]] = Outcome.CONVERGED
-        if not moves:
-            return
-        rest = ~converged  # (h,)
+        done = hard[converged]
+        state.outcome[done] = self._confirm(state, done, preconditioner, others)
+        reason = torch.where(model.least < 0, int(Outcome.SADDLE), int(Outcome.BUDGET))  # (h,)
+        spent = ~converged & ~left[~simple]  # (h,)
+        state.outcome[hard[spent]] = reason[spent]
+        rest = ~converged & ~spent  # (h,)
         kept = {name: value[rest] for name, value in vars(model).items()}
         self._go(state, hard[rest], Model(**kept), preconditioner, objective)
+
+    def _confirm(
+        self, state: State, rows: Tensor, preconditioner: Preconditioner, others: list[Objective]
+    ) -> Tensor:
+        """Outcomes of curves (c,) at a minimum, by the gradient on polygons with other corners.
+
+        Where the decoder has a fold, each corner that comes to lie on its other side makes a step
+        in the energy, and a minimum of its own.
+        """
+        outcome = torch.full_like(rows, Outcome.CONVERGED)  # (c,)
+        for other in others:
+            _, gradient = other(rows, state.controls[rows])  # (c, P, d)
+            slope = preconditioner.whiten(rows, gradient.flatten(1))  # (c, n)
+            held = 0.5 * slope.square().sum(-1) <= STEPPED * state.energy[rows]  # (c,)
+            outcome[~held] = Outcome.ALIASING
+        return outcome
 
     def _follow(
         self, state: State, rows: Tensor, slope: Tensor, preconditioner: Preconditioner
@@ -195,5 +216,14 @@ class Newton:
         state.radius[rows] = self.region.follow(quality, state.radius[rows], model.length)
         state.iterations[rows] += 1
         preconditioner.serve(won)
-        lost = state.radius[rows] < self.region.least * before.sqrt()  # (b,)
-        state.outcome[rows[lost]] = Outcome.STALLED
+        lost = state.radius[rows] < self.region.least * (self.tolerance * before).sqrt()  # (b,)
+        # At a kink no model lowers the energy, however little it has left to promise.
+        close = model.remaining <= PROMISED * before  # (b,)
+        state.outcome[rows[lost & close]] = Outcome.CONVERGED
+        state.outcome[rows[lost & ~close]] = Outcome.STALLED
+
+
+def _other_grids(t: Tensor) -> list[Tensor]:
+    """Fewer parameters, between those of ``t`` (N,) but for the ends."""
+    counts = [max(2, round(share * (len(t) - 1))) for share in OTHERS]
+    return [torch.linspace(0, 1, n + 1, dtype=t.dtype, device=t.device) for n in counts]

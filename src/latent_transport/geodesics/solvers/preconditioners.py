@@ -55,7 +55,8 @@ class Preconditioner(ABC):
         free = controls[old].unflatten(1, (self.basis.shape[1], -1))  # (s, P, d)
         points = self.line[stale] + self.basis @ free  # (s, N, d)
         with torch.no_grad():
-            self._factorise(stale, points, self._square_segments(points))
+            squares = self._square_segments(points)  # (s, N - 1)
+            self._factorise(stale, points, squares)
         self.age[stale] = 0
 
     def _square_segments(self, points: Tensor) -> Tensor:
@@ -167,36 +168,29 @@ class SpeedMatrices(Preconditioner):
 
 
 def choose_preconditioner(
-    geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int
+    geometry: Geometry, spline: CubicSpline, t: Tensor, *, refresh: int
 ) -> Preconditioner:
-    """Return dense normal matrices where they are small and can be had, else the speed's."""
-    kind = NormalMatrices if has_dense_matrices(geometry, spline) else SpeedMatrices
+    """Return dense normal matrices where they are small, have full rank and can be had.
+
+    Else those of the speed.
+    """
+    kind = NormalMatrices if is_dense(geometry, spline) else SpeedMatrices
     return kind(geometry, spline, t, refresh)
 
 
-def has_dense_matrices(geometry: Geometry, spline: CubicSpline) -> bool:
-    """Whether normal matrices are small, say enough, and the decoder has the derivatives for them.
-
-    A segment with fewer residuals than the latent space has dimensions leaves them singular; what
-    the residuals' own curvature adds, which they lack, is then as large.
-    """
-    small = spline.controls[0].numel() <= DENSE
-    return small and _has_forward_mode(geometry, spline) and _has_enough(geometry, spline)
+def is_dense(geometry: Geometry, spline: CubicSpline) -> bool:
+    """Whether the curves are solved with dense normal matrices."""
+    return spline.controls[0].numel() <= DENSE and _has_full_rank(geometry, spline)
 
 
-def _has_enough(geometry: Geometry, spline: CubicSpline) -> bool:
-    with torch.no_grad():
-        p = geometry.decode(spline.start[:1])  # of (1,)
-        residuals = geometry.residuals(p, p)  # (1, M, D)
-    return residuals.numel() >= spline.start.shape[1]
-
-
-def _has_forward_mode(geometry: Geometry, spline: CubicSpline) -> bool:
+def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
+    """Whether a segment has as many residuals as there are dimensions, and forward derivatives."""
     try:
-        geometry.decode_with_jacobian(spline.start[:1])
+        with torch.no_grad():
+            p, _ = geometry.decode_with_jacobian(spline.start[:1])
     except (RuntimeError, NotImplementedError):
         return False
-    return True
+    return geometry.residuals(p, p).numel() >= spline.start.shape[1]
 
 
 def _square_latent_segments(points: Tensor) -> Tensor:

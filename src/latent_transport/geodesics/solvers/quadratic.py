@@ -59,7 +59,7 @@ def minimize_quadratic(hessian: Tensor, gradient: Tensor, radius: Tensor) -> Min
         far = reach(middle).norm(dim=-1) > radius  # (b,)
         low, high = torch.where(far, middle, low), torch.where(far, high, middle)
     step = torch.where(inside[:, None], free, -reach(high))  # (b, k)
-    # On the sphere, also where the gradient's part in the lowest eigenvector is all rounding.
+    # On the sphere; also where the gradient has but rounding along the lowest eigenvector.
     size = (radius.square() - step[:, 1:].square().sum(-1)).clamp(min=0).sqrt()  # (b,)
     downhill = torch.where(along[:, 0] > 0, -1.0, 1.0).to(size) * size  # (b,)
     bottom = torch.where(least < -tiny, downhill, step[:, 0])  # (b,)

@@ -17,7 +17,7 @@ class TrustRegion:
     first : float
         First radius, in roots of the energy.
     least : float
-        Radius at which a curve is given up, likewise.
+        Radius at which a curve is given up, in roots of the energy that is as good as nothing.
     sufficient : float
         Quality from which a step is taken.
     poor, fine : float
@@ -29,7 +29,7 @@ class TrustRegion:
     """
 
     first: float = 1.0
-    least: float = 1e-5
+    least: float = 1e-2
     sufficient: float = 0.05
     poor: float = 0.25
     fine: float = 0.75

@@ -1,4 +1,4 @@
-"""The stopping rule: when a curve is put to the second-order test, and when it is given up."""
+"""The stopping rule: when a curve's own steps have nothing more to bring."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,15 @@ class Stopping:
     tolerance : float
         Share of a curve's energy below which a decrease is next to nothing.
     idle : int
-        Idle steps in a row after which a curve is tested: steps that promise next to nothing, and
+        Idle steps in a row after which a curve leaves: steps that promise next to nothing, and
         bring no more.
     patience : int
-        Directions in a row that may fail before the curve is tested, each time.
-    tests : int
-        Tests after failures before it is given up.
+        Directions in a row that may fail.
     """
 
     tolerance: float
     idle: int = 2
     patience: int = 2
-    tests: int = 4
 
     def promises_little(self, promised: Tensor, before: Tensor) -> Tensor:
         """Whether directions promise next to nothing, of energies ``before``: (b,) each."""
@@ -35,14 +32,6 @@ class Stopping:
         """Whether a step from energies ``before`` to ``after`` brings more than that: (b,) each."""
         return before - after > self.tolerance * before
 
-    def is_idle(self, idle: Tensor) -> Tensor:
-        """Whether curves (b,) have been idle long enough to be tested."""
-        return idle >= self.idle
-
-    def is_stuck(self, failures: Tensor) -> Tensor:
-        """Whether enough directions of curves (b,) have failed in a row for a test."""
-        return (failures > 0) & (failures % self.patience == 0)
-
-    def is_spent(self, failures: Tensor) -> Tensor:
-        """Whether curves (b,) have failed too often to go on."""
-        return failures >= self.tests * self.patience
+    def is_done(self, idle: Tensor, failures: Tensor) -> Tensor:
+        """Whether curves leave, after so many idle steps, or failed directions, in a row: (b,)."""
+        return (idle >= self.idle) | (failures >= self.patience)

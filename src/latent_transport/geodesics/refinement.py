@@ -1,0 +1,168 @@
+"""Refinement by need: more points, or control points, for curves that a finer look disproves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import CubicSpline, Curve, select_curves
+from latent_transport.geodesics.solvers.base import Report, Solver
+from latent_transport.geodesics.solvers.outcomes import Outcome
+from latent_transport.geodesics.verification import Measures, measure_finely
+from latent_transport.geometries.base import Geometry
+
+Count = int | Literal["auto"]
+"""A number of points or of control points, or as many as each curve needs."""
+
+FIRST_CONTROLS = 8
+FIRST_POINTS = 32
+MOST_CONTROLS = 57  # 8, 15, 29, 57
+MOST_POINTS = 497  # 32, 63, 125, 249, 497
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Curves as they were solved and verified.
+
+    Attributes
+    ----------
+    curve : callable
+        B curves: (T,) to (B, T, d).
+    report : Report
+        What the solver did; its outcomes are what verification leaves of them.
+    measures : Measures
+        What the curves measure.
+    controls, points : Tensor of int64, shape (B,)
+        Control points and corners with which each was solved in the end.
+    """
+
+    curve: Curve
+    report: Report
+    measures: Measures
+    controls: Tensor
+    points: Tensor
+
+    def __getitem__(self, rows: Tensor) -> "Solution":
+        """Return the curves with the given numbers."""
+        return Solution(
+            select_curves(self.curve, rows),
+            self.report[rows],
+            self.measures[rows],
+            self.controls[rows],
+            self.points[rows],
+        )
+
+
+def solve_as_needed(
+    geometry: Geometry,
+    solver: Solver,
+    spline: CubicSpline,
+    *,
+    controls: Count,
+    points: Count,
+    memory: int,
+) -> Solution:
+    """Solve curves, and again on finer polygons, and by finer splines, those that need it.
+
+    A curve whose energy or length a finer polygon disproves gets twice the segments; one whose
+    speed is uneven, twice the intervals of its spline. Both go on from where they are, up to 497
+    points and 57 control points. Only what is ``"auto"`` is refined, and only splines are.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the curves.
+    solver : Solver
+        Minimises their energies.
+    spline : CubicSpline
+        B curves to start from.
+    controls, points : int or "auto"
+        What is fixed.
+    memory : int
+        Bytes that the temporaries of measuring may take.
+    """
+    everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
+    first = FIRST_POINTS if points == "auto" else points
+    work, done, order = [(everyone, spline, first)], [], []
+    spent = torch.zeros_like(everyone)  # (B,), steps of earlier rounds
+    while work:
+        rows, start, count = work.pop()
+        found = _solve(geometry, solver, start, count, memory)
+        spent[rows] += found.report.iterations
+        final = torch.ones_like(rows, dtype=torch.bool)  # (b,)
+        if isinstance(found.curve, CubicSpline):
+            for wanted, finer, more in _refine(found, found.curve, count, controls, points):
+                final &= ~wanted
+                chosen = wanted.nonzero().squeeze(-1)  # (c,)
+                if len(chosen):
+                    work.append((rows[chosen], finer[chosen], more))
+        kept = final.nonzero().squeeze(-1)  # (k,)
+        if len(kept):
+            done.append(found[kept])
+            order.append(rows[kept])
+    place = torch.cat(order).argsort()  # (B,)
+    solution = _join(done)[place]
+    solution.report.iterations.copy_(spent)
+    return solution
+
+
+def _solve(
+    geometry: Geometry, solver: Solver, spline: CubicSpline, points: int, memory: int
+) -> Solution:
+    """Solve curves on polygons of so many corners, and verify them."""
+    t = torch.linspace(0, 1, points, dtype=spline.start.dtype, device=spline.start.device)  # (N,)
+    curve, report = solver.minimize(geometry, spline, t)
+    measures = measure_finely(geometry, curve, points, memory)
+    outcome = report.outcome.clone()  # (b,)
+    for disproved, reason in (
+        (measures.aliased, Outcome.ALIASING),
+        (measures.rounded, Outcome.ROUNDING),
+    ):
+        outcome[disproved & (outcome == Outcome.CONVERGED)] = reason
+    outcome[~torch.isfinite(measures.length)] = Outcome.NOT_FINITE
+    number = torch.full_like(outcome, points)  # (b,)
+    controls = torch.full_like(outcome, spline.controls.shape[1])  # (b,)
+    return Solution(curve, report.with_outcome(outcome), measures, controls, number)
+
+
+def _refine(
+    found: Solution, spline: CubicSpline, count: int, controls: Count, points: Count
+) -> Iterator[tuple[Tensor, CubicSpline, int]]:
+    """Which curves (b,) are to be solved again, as which splines, at how many points."""
+    free = spline.controls.shape[1]
+    outcome, measures = found.report.outcome, found.measures
+    usable = torch.isfinite(measures.length) & (outcome != Outcome.ROUNDING)  # (b,)
+    aliased = usable & (measures.aliased | (outcome == Outcome.ALIASING))  # (b,)
+    finer, richer = 2 * count - 1, 2 * free - 1
+    may_be_finer = points == "auto" and finer <= MOST_POINTS
+    may_be_richer = controls == "auto" and richer <= MOST_CONTROLS
+    uneven = usable & measures.uneven & (aliased | found.report.converged)  # (b,)
+    if may_be_richer:
+        # A spline has no more to say than its polygon hears.
+        crowded = may_be_finer and 2 * richer > count
+        yield uneven & ~aliased, spline.refine(), finer if crowded else count
+    if may_be_finer and may_be_richer and 2 * richer <= finer:
+        yield aliased & uneven, spline.refine(), finer
+        yield aliased & ~uneven, spline, finer
+    elif may_be_finer:
+        yield aliased, spline, finer
+    elif may_be_richer:
+        yield aliased & uneven, spline.refine(), count
+
+
+def _join(parts: list[Solution]) -> Solution:
+    """Concatenate solutions; splines are written with the control points of the finest."""
+    curves = [part.curve for part in parts]
+    curve = curves[0]
+    if len(parts) > 1:
+        splines = [spline for spline in curves if isinstance(spline, CubicSpline)]
+        curve = CubicSpline.join(splines)
+    return Solution(
+        curve,
+        Report.join([part.report for part in parts]),
+        Measures.join([part.measures for part in parts]),
+        torch.cat([part.controls for part in parts]),
+        torch.cat([part.points for part in parts]),
+    )
