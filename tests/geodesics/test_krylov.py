@@ -54,8 +54,9 @@ def test_a_curve_is_proved_to_be_at_its_minimum_only_where_it_is(spectrum, size,
     for share in (0.1, 0.3):  # of what the curve has still to go
         model = energies.build(models, radius=1, enough=share * true)
         assert (model.remaining > share * true * energies.energy).all()
-    model = energies.build(models, radius=1, enough=3 * true)
-    assert (model.remaining <= 3 * true * energies.energy).all()
+    enough = 3 * true + 1e-7
+    model = energies.build(models, radius=1, enough=enough)
+    assert (model.remaining <= enough * energies.energy).all()
 
 
 @pytest.mark.parametrize("stiffness", [10.0, 100.0, 1e4])
@@ -78,7 +79,7 @@ def test_a_curve_at_its_minimum_costs_few_products(spectrum):
     assert (model.remaining <= 1e-4 * energies.energy).all()
     assert energies.evaluations <= 10
     if spectrum.min() == spectrum.max():
-        assert energies.evaluations == 1
+        assert energies.evaluations == 1  # whose subspace is invariant
 
 
 @pytest.mark.parametrize("radius", [0.01, 0.1, 10.0])
@@ -109,10 +110,21 @@ def test_few_products_promise_what_their_step_brings(spectrum):
 # --- Saddles ---
 
 
-@pytest.mark.xfail(strict=True, reason="one product that promises nothing proves a minimum")
-@pytest.mark.parametrize("size", [0.0, 1e-6, 1e-2])
-@pytest.mark.parametrize("curvature", [-1.0, -0.1])
-def test_negative_curvature_is_found_where_the_gradient_has_no_part_in_it(size, curvature):
+@pytest.mark.parametrize(
+    ("curvature", "size"),
+    [
+        (-1.0, 0.0),
+        (-1.0, 1e-6),
+        (-1.0, 1e-2),
+        (-0.1, 0.0),
+        (-0.1, 1e-6),
+        pytest.param(
+            *(-0.1, 1e-2),
+            marks=pytest.mark.xfail(strict=True, reason="three products do not see so little"),
+        ),
+    ],
+)
+def test_negative_curvature_is_found_where_the_gradient_has_no_part_in_it(curvature, size):
     spectrum = torch.linspace(0.6, 1.6, SIZE, **DOUBLE)
     spectrum[0] = curvature
     part = spread(size)
