@@ -72,6 +72,29 @@ def test_reversed_runs_backwards():
     torch.testing.assert_close(spline.reversed()(t), spline(t).flip(1))
 
 
+@pytest.mark.parametrize("free", [2, 3, 8, 33])
+def test_refined_splines_are_the_same_curves_with_twice_the_intervals(free):
+    spline = random_spline(free)
+    fine = spline.refine()
+    assert fine.controls.shape == (4, 2 * free - 1, 3)
+    t = torch.linspace(0, 1, 257, dtype=torch.float64)
+    torch.testing.assert_close(fine(t), spline(t), rtol=0, atol=1e-12)
+    third = [x.derivative(t[1::2], 3) for x in (fine, spline)]
+    torch.testing.assert_close(*third, rtol=0, atol=1e-7 * free**3)
+    assert torch.equal(fine.start, spline.start)
+    assert torch.equal(fine.end, spline.end)
+    again = fine.refine()
+    torch.testing.assert_close(again(t), spline(t), rtol=0, atol=1e-12)
+
+
+def test_refined_splines_keep_their_precision():
+    spline = random_spline()
+    single = CubicSpline(*(x.float() for x in (spline.start, spline.end, spline.controls)))
+    assert single.refine().controls.dtype == torch.float32
+    t = torch.linspace(0, 1, 33)
+    torch.testing.assert_close(single.refine()(t), single(t), rtol=0, atol=1e-6)
+
+
 def test_too_few_controls_are_refused():
     with pytest.raises(ValueError, match="at least 2"):
         CubicSpline.straight(torch.zeros(1, 2), torch.ones(1, 2), 1)

@@ -123,6 +123,60 @@ def test_jacobian_against_finite_differences(base):
             torch.testing.assert_close(slopes[axis], slope, rtol=1e-5, atol=1e-6)
 
 
+def difference(geometry, z, eps=1e-4):
+    """Second derivatives of the log weight (..., d, d), by central differences."""
+    axes = eps * torch.eye(z.shape[-1], **DOUBLE)
+    rows = [
+        [
+            sum(i * j * geometry.log_weight(z + i * e + j * f) for i in (-1, 1) for j in (-1, 1))
+            / (4 * eps**2)
+            for f in axes
+        ]
+        for e in axes
+    ]
+    return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 5])
+def test_curvature_of_the_weight_against_finite_differences(dims):
+    mean, scale = draw(30, dims), 0.3 * draw(30, dims, seed=3).abs()
+    density = AggregatePosterior(mean, scale, 0.4)
+    geometry = Conformal(LatentEuclidean(), density, 0.8, reference=-2.0)
+    z = draw(3, 4, dims, seed=5)
+    found = geometry.weight_curvature(z)
+    assert found.shape == (3, 4, dims, dims)
+    assert not found.requires_grad
+    torch.testing.assert_close(found, found.mT)
+    torch.testing.assert_close(found, difference(geometry, z), rtol=1e-4, atol=1e-4)
+
+
+def test_curvatures_of_weights_add_up():
+    inner = Conformal(LatentEuclidean(), bump, 0.7)
+    outer = Conformal(inner, lambda z: -z.pow(4).sum(-1), 0.1)
+    z = draw(6, 2)
+    parts = difference(inner, z) + difference(outer, z)  # each of its own weight
+    torch.testing.assert_close(outer.weight_curvature(z), parts, rtol=1e-4, atol=1e-4)
+    assert torch.equal(LatentEuclidean().weight_curvature(z), torch.zeros(6, 2, 2, **DOUBLE))
+
+
+def test_a_clamped_weight_is_flat():
+    geometry = Conformal(LatentEuclidean(), lambda z: -z.square().sum(-1), 1.0)
+    near, far = torch.zeros(1, 2, **DOUBLE), torch.full((1, 2), 30.0, **DOUBLE)
+    torch.testing.assert_close(
+        geometry.weight_curvature(near)[0], 2 * torch.eye(2, **DOUBLE), rtol=1e-3, atol=1e-3
+    )
+    assert geometry.weight_curvature(far).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_curvature_of_the_weight_needs_no_gradient_mode(mode):
+    geometry, z = hyperbolic_plane(), torch.tensor([[0.0, 2.0]], **DOUBLE)
+    with mode():
+        found = geometry.weight_curvature(z)
+    expected = torch.tensor([[[0.0, 0.0], [0.0, 0.25]]], **DOUBLE)  # of -log y
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_curves_keep_to_the_codes():
     angle = torch.linspace(0, torch.pi, 60, **DOUBLE)
     codes = torch.stack((angle.cos(), angle.sin()), -1)  # half a circle
