@@ -260,6 +260,6 @@ def test_matrices_are_dense_where_they_are_small_and_can_be_had():
     geometry = Wasserstein1(lambda z: Normal(z, 1.0))
     for dims, kind in ((DENSE // 8, NormalMatrices), (DENSE // 8 + 1, SpeedMatrices)):
         spline = CubicSpline.straight(draw(3, dims), draw(3, dims, seed=1), 8)
-        assert type(choose_preconditioner(geometry, spline, T, 1)) is kind
+        assert type(choose_preconditioner(geometry, spline, T, refresh=1)) is kind
     reverse = Wasserstein1(lambda z: Normal(_ReverseOnly.apply(z), 1.0))
-    assert type(choose_preconditioner(reverse, make_spline(), T, 1)) is SpeedMatrices
+    assert type(choose_preconditioner(reverse, make_spline(), T, refresh=1)) is SpeedMatrices

@@ -84,7 +84,7 @@ class LBFGS:
             controls, report = newton.minimize(geometry, near, t, finish, steps)
             return controls, replace(
                 report,
-                energy_history=torch.cat((energies, report.energy_history[1:])),
+                energy_history=torch.cat((energies[:-1], report.energy_history)),
                 seconds=time.perf_counter() - begin,
             )
 
