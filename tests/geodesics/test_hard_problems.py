@@ -28,12 +28,15 @@ def draw(*shape, seed=0):
 
 
 def check(solver, geometry, spline, t=T, share=1.0):
-    """That all curves converge (or such a share), and those that do are at a local minimum."""
+    """That all curves end at a local minimum of their polygons (or such a share), as is said.
+
+    Of a minimum, another polygon may think otherwise.
+    """
     curve, report = SOLVERS[solver].minimize(geometry, spline, t)
-    converged = report.converged
-    assert converged.double().mean() >= share, report.outcomes
-    best = polish(geometry, curve[converged], t)
-    gap = report.energy[converged].double() / best - 1
+    settled = report.converged | (report.outcome == Outcome.ALIASING)
+    assert settled.double().mean() >= share, report.outcomes
+    best = polish(geometry, curve[settled], t)
+    gap = report.energy[settled].double() / best - 1
     assert gap.max() <= 1e-3, gap.tolist()
     return curve, report
 
@@ -80,8 +83,9 @@ def test_few_variables_with_locations_and_scales(solver):
     _, report = check(solver, geometry, spline, share=0.8)
     # W1 is a norm of locations and scales: the geodesics are straight in them.
     known = product_wasserstein1(decoder(spline.start), decoder(spline.end))
-    found = report.energy.sqrt()[report.converged]
-    torch.testing.assert_close(found, known[report.converged], rtol=2e-3, atol=0)
+    settled = report.outcome != Outcome.STALLED
+    found = report.energy.sqrt()[settled]
+    torch.testing.assert_close(found, known[settled], rtol=2e-3, atol=0)
 
 
 @BOTH

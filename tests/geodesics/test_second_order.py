@@ -1,4 +1,4 @@
-"""Second-order models with the preconditioner of the geometry, on curves whose distance from their minimum is known."""
+"""Second-order models of curves whose distance from their minimum is known."""
 
 from dataclasses import replace
 

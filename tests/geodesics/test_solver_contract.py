@@ -154,7 +154,8 @@ def test_report_has_the_shapes_and_types_it_states(entry, solver, dtype):
     assert report.energy_history.dtype == dtype
     if entry.controls:
         assert len(report.energy_history) == report.iterations.max() + 1
-        assert (report.energy_history[1:] <= report.energy_history[:-1]).all()
+        rounding = 8 * torch.finfo(dtype).eps  # of sums in another order
+        assert (report.energy_history[1:] <= (1 + rounding) * report.energy_history[:-1]).all()
     assert torch.equal(report.energy_history[-1], report.energy)
     assert (report.gradient_norm >= 0).all()
     assert isinstance(report.seconds, float)
