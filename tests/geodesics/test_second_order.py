@@ -1,4 +1,4 @@
-"""The second-order test, on curves whose distance from their minimum is known."""
+"""Second-order models of curves whose distance from their minimum is known."""
 
 from dataclasses import replace
 
@@ -8,8 +8,9 @@ from torch.distributions import Normal
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
+from latent_transport.geodesics.solvers.krylov import KrylovModels, KrylovRule
 from latent_transport.geodesics.solvers.objective import energy_objective
-from latent_transport.geodesics.solvers.second_order import examine
+from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from tests.problems import DOUBLE, PROBLEMS, make_network
@@ -24,8 +25,15 @@ def draw(*shape, seed=0):
 def judge(geometry, spline, share=1e-4):
     """The model, and energies (B,)."""
     rows = torch.arange(len(spline.start))
-    energy, gradient = energy_objective(geometry, spline, T)(rows, spline.controls)
-    return examine(geometry, spline, T, energy, gradient, share * energy), energy
+    objective = energy_objective(geometry, spline, T)
+    energy, gradient = objective(rows, spline.controls)
+    preconditioner = choose_preconditioner(geometry, spline, T, refresh=0)
+    preconditioner.update(rows, spline.controls.flatten(1))
+    models = KrylovModels(objective, preconditioner, KrylovRule(products=20))
+    model = models.build(
+        rows, spline.controls, energy, gradient.flatten(1), energy.sqrt(), share * energy
+    )
+    return model, energy
 
 
 def make_hill(height):
