@@ -67,7 +67,9 @@ def test_normal_matrix_is_that_of_the_residuals_jacobian(family):
 def test_solvers_agree_where_one_minimum_is():
     geometry, z0, z1 = logistic_pairs()
     energies = [
-        lt.connecting_geodesics(geometry, z0, z1, solver=solver).report.energy
+        lt.connecting_geodesics(
+            geometry, z0, z1, solver=solver, controls=8, points=32
+        ).report.energy
         for solver in (SOLVERS["gauss-newton"], SOLVERS["lbfgs"])
     ]
     torch.testing.assert_close(*energies, rtol=1e-4, atol=0)
@@ -76,7 +78,7 @@ def test_solvers_agree_where_one_minimum_is():
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 def test_report_tells_what_happened(solver):
     geometry, z0, z1 = logistic_pairs()
-    paths = lt.connecting_geodesics(geometry, z0, z1, solver=solver)
+    paths = lt.connecting_geodesics(geometry, z0, z1, solver=solver, controls=8, points=32)
     report, t = paths.report, torch.linspace(0, 1, 32, dtype=torch.float64)
     history = report.energy_history
     assert (history[1:] <= history[:-1]).all()
@@ -120,16 +122,16 @@ def test_too_few_iterations_are_reported():
     assert (paths.report.iterations == 1).all()
 
 
-@pytest.mark.parametrize("name", ["gauss-newton", "lbfgs"])
-def test_as_many_steps_as_a_curve_needs_are_enough(name):
-    kind = {"gauss-newton": GaussNewton, "lbfgs": LBFGS}[name]
+def test_as_many_steps_as_a_curve_needs_are_enough():
     geometry, z0, z1 = logistic_pairs(batch=3)
     spline, t = CubicSpline.straight(z0, z1, 6), torch.linspace(0, 1, 16, dtype=torch.float64)
-    _, report = kind().minimize(geometry, spline, t)
+    _, report = GaussNewton().minimize(geometry, spline, t)
     for row, steps in enumerate(report.iterations.tolist()):
-        _, found = kind(max_iterations=steps).minimize(geometry, spline[row : row + 1], t)
+        _, found = GaussNewton(max_iterations=steps).minimize(geometry, spline[row : row + 1], t)
         assert found.converged.all()
-        _, found = kind(max_iterations=steps - 1).minimize(geometry, spline[row : row + 1], t)
+        _, found = GaussNewton(max_iterations=steps - 1).minimize(
+            geometry, spline[row : row + 1], t
+        )
         assert not found.converged.any()
 
 

@@ -55,6 +55,8 @@ def bad_values(leaf):
     """Values that a part of the schema without keys of its own refuses, each with a name."""
     if "enum" in leaf:
         return {"no choice": "no such", "no text": 3, "nothing": None}
+    if "anyOf" in leaf:  # a number, or a word
+        return bad_values(leaf["anyOf"][0])
     kinds = leaf["type"] if isinstance(leaf["type"], list) else [leaf["type"]]
     bad = {"a section": {"a": 1}}
     if "null" not in kinds:

@@ -50,7 +50,7 @@ def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
         near = points.unflatten(1, (len(PLACES), -1))[:, :, middle]  # (B, 2, d)
         beside = near + torch.finfo(near.dtype).eps * near.abs().amax(-1, keepdim=True)
         step = geometry.residuals(geometry.decode(near), geometry.decode(beside))  # (B, 2, M, D)
-        square = torch.maximum(square, step.square().sum((-2, -1)).mean(1))
+        square = torch.maximum(square, step.square().sum((-2, -1)).mean(1) / 2)  # of either
     return square.nan_to_num(nan=0.0, posinf=0.0)
 
 
