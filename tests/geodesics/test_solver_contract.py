@@ -30,7 +30,7 @@ class Entry:
 SOLVERS = [
     Entry("GaussNewton", {}),
     Entry("LBFGS", {}),
-    Entry("Adam", {"max_iterations": 200}),
+    Entry("Adam", {"max_iterations": 100}),
     Entry("StochMan", {"max_iterations": 60}, extra="stochman", controls=False, tells=False),
 ]
 
