@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from latent_transport.geodesics.connect import connecting_geodesics
-from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.conformal import Conformal
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.densities import AggregatePosterior
@@ -120,13 +119,3 @@ def test_names_are_had_without_torch():
     check = "import sys, latent_transport.models.catalogue; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     subprocess.run([sys.executable, "-c", check], env=environment, check=True)
-
-
-def test_weighted_geometries_are_solved_without_curvature_of_the_decoder(files):
-    settings = SolverSettings(max_iterations=3, tolerance=1e-3)
-    solvers = {name: settings.make(load_geometry(name, **files)) for name in GEOMETRIES}
-    names = {name: type(solver).__name__ for name, solver in solvers.items()}
-    weighted = {"density", "uncertain-density", "latent-density"}
-    assert {name for name in names if names[name] == "LBFGS"} == weighted
-    assert set(names.values()) == {"LBFGS", "GaussNewton"}
-    assert solvers["density"].max_iterations > solvers["wasserstein1"].max_iterations == 3

@@ -143,7 +143,7 @@ class StochMan:
         shape = spline.start.shape
 
         def evaluate(at: Tensor) -> Tensor:
-            return curve(at).view(shape[0], -1, shape[1])  # (B, T, d)
+            return curve(at.to(spline.start)).view(shape[0], -1, shape[1])  # (B, T, d)
 
         return evaluate, report
 

@@ -14,11 +14,16 @@ from latent_transport.geometries.measures import measure_curves
 
 PAIRS_AT_ONCE = 1024
 GEODESICS_AT_ONCE = 256
-LINE_POINTS = 33  # on which lengths are compared, of lines and of geodesics alike
+LINE_POINTS = 33  # on which lengths are compared, of lines and geodesics alike, if none are set
 ROUNDING = 1e-5  # of sums of distances in float32, relative
 
 Lengths = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Progress = Callable[[int], object]
+
+
+def _count_points(settings: SolverSettings) -> int:
+    """Points on which lengths are compared."""
+    return LINE_POINTS if settings.points == "auto" else settings.points
 
 
 def _ignore(count: int) -> None:
@@ -173,7 +178,8 @@ class GeodesicLengths:
     def __call__(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Solve the geodesics of pairs of points (P,) each: their lengths (P,)."""
         codes = self.codes
-        t = torch.linspace(0, 1, LINE_POINTS, dtype=codes.dtype, device=codes.device)  # (T,)
+        count = _count_points(self.settings)
+        t = torch.linspace(0, 1, count, dtype=codes.dtype, device=codes.device)  # (T,)
         lengths = []
         for start in range(0, len(first), GEODESICS_AT_ONCE):
             i, j = (
@@ -240,7 +246,7 @@ def measure_distances(
     options = {"unit": "pair", "mininterval": 5, "disable": not progress}
     with tqdm(desc="straight lines", total=pairs, **options) as bar:
         lower, upper = measure_bounds(
-            geometry, codes, segments=LINE_POINTS - 1, progress=bar.update
+            geometry, codes, segments=_count_points(settings) - 1, progress=bar.update
         )
     with tqdm(desc="geodesics", **options) as bar:
         search = search_neighbours(
