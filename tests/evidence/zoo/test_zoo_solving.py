@@ -9,6 +9,7 @@ import torch
 from latent_transport.evidence.zoo.collection import make_zoo
 from latent_transport.evidence.zoo.solving import DTYPES, find_errors, solve_problem, solve_zoo
 from latent_transport.geodesics.solvers.base import Report
+from latent_transport.geodesics.solvers.outcomes import Outcome
 
 ZOO = make_zoo()
 COLUMNS = ["problem", "kind", "note", "dimension", "pairs", "solver", "dtype", "converged"]
@@ -26,7 +27,9 @@ class Straight:
         energy = geometry.polygon_energy(spline(t))
         steps = torch.zeros(len(energy), dtype=torch.int64)
         done = torch.tensor(self.converged)
-        return spline, Report(done, steps, energy, 0 * energy, energy[None], 0.0)
+        outcome = torch.where(done, int(Outcome.CONVERGED), int(Outcome.BUDGET))
+        report = Report(outcome, steps, energy, 0 * energy, energy[None], 0.0)
+        return lambda t: spline(t), report  # no spline, which would be refined
 
 
 def test_errors_are_relative_but_where_the_distance_is_0():
