@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
     solve_page_geodesics.main(
         [
             *shared,
-            *("--anchors", str(ANCHORS), "--settings", '{"controls": 6, "points": 16}'),
+            *("--anchors", str(ANCHORS), "--settings", '{"controls": 6, "points": "auto"}'),
             *("--output", geodesics, "--device", "cpu"),
         ]
     )

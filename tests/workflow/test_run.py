@@ -101,7 +101,7 @@ def test_lengths_and_energies(results, model):
     )
     # Minimised at 12 points, measured at 257.
     assert (table["energy"] <= table["line_energy"] * (1 + 1e-3)).all()
-    assert table["iterations"].between(1, 8).all()
+    assert table["iterations"].between(0, 8).all()
     assert (table["seconds"] > 0).all()
 
 
