@@ -7,9 +7,10 @@ REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
 # What a killed run left half-done is done again.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
-# Faces import their names late, which pdoc does not see: it is given the modules.
+# Faces import their names late, which pdoc does not see: it is given the modules, but for those that
+# need a GPU's Triton or a peer's environment.
 API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
-	-name '*.py' ! -name 'triton_*' | sort))))
+	-name '*.py' ! -name 'triton_*' ! -path '*/peers/finslerax.py' ! -path '*/peers/geomstats.py' | sort))))
 
 .PHONY: figures quick report benchmark benchmark_peers zoo paper check archive docs test lint clean
 .DELETE_ON_ERROR:
