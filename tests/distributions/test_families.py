@@ -10,7 +10,9 @@ from torch.distributions import Bernoulli, Categorical, Normal
 
 from latent_transport.distributions import fisher
 from latent_transport.distributions.fisher import logistic_information
+from latent_transport.distributions.logistic import LogisticFamily
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.normal import NormalFamily
 from latent_transport.distributions.registry import family_of
 from latent_transport.distributions.wasserstein import wasserstein1
 from latent_transport.kernels.logistic import logistic_norm
@@ -397,3 +399,48 @@ def test_differentiable_norm_of_logistics_is_the_norm(dtype):
     family, _, _ = coordinates("logistic")
     found = family.wasserstein1_norm(p, dp.clone().requires_grad_())
     torch.testing.assert_close(found.detach(), logistic_norm(*p, *dp), rtol=1e-4, atol=1e-5)
+
+
+def outer_product(family, p, dp):
+    covectors = family.wasserstein1_curvature(p, p + 1e-6 * dp).movedim(-1, 0)  # (D, R, C)
+    return covectors.mT @ covectors  # (D, C, C)
+
+
+def norm_curvature(family, p, dp, step):
+    """Norm times its second derivative (D, C, C), by differences of the norm along ``step``."""
+
+    def norm(*shifts):
+        moved = dp.clone()
+        for c, sign in shifts:
+            moved[c] += sign * step[c]
+        return family.wasserstein1_norm(p, moved)  # (D,)
+
+    def second(a, b):
+        corners = [s * t * norm((a, s), (b, t)) for s in (1, -1) for t in (1, -1)]
+        return norm() * sum(corners) / (4 * step[a] * step[b])
+
+    return torch.stack([torch.stack([second(a, b) for b in (0, 1)], -1) for a in (0, 1)], -1)
+
+
+def test_curvature_of_normals_is_that_of_their_norm():
+    p = torch.stack((draw(40), 1 + draw(40, seed=1).exp()))
+    dp = draw(2, 40, seed=2)
+    expected = norm_curvature(NormalFamily(), p, dp, torch.full((2, 40), 1e-4, **DOUBLE))
+    torch.testing.assert_close(outer_product(NormalFamily(), p, dp), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_curvature_of_logistics_is_that_of_their_norm_over_many_levels():
+    """The norm of discretised ones has a kink for each edge that the crossing passes."""
+    scale = 25 + 5 * torch.rand(40, generator=torch.Generator().manual_seed(0), **DOUBLE)
+    p = torch.stack((128 + 10 * draw(40), scale))
+    dp = torch.stack((0.5 * draw(40, seed=2).tanh(), torch.ones(40, **DOUBLE)))
+    expected = norm_curvature(LogisticFamily(), p, dp, torch.full((2, 40), 0.3, **DOUBLE))
+    found = outer_product(LogisticFamily(), p, dp)
+    size = torch.linalg.matrix_norm(expected)
+    assert (torch.linalg.matrix_norm(found - expected) < 0.1 * size).all()
+
+
+def test_logistics_whose_cdfs_cross_in_no_level_have_no_curvature():
+    p = torch.tensor([[128.0, 128.0, 300.0], [2.0, 2.0, 2.0]], **DOUBLE)
+    dp = torch.tensor([[300.0, 1.0, 0.1], [1.0, 0.0, 1.0]], **DOUBLE)  # far, nowhere, beyond white
+    assert (outer_product(LogisticFamily(), p, dp) == 0).all()

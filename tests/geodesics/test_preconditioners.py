@@ -14,6 +14,7 @@ from latent_transport.geodesics.solvers.preconditioners import (
     choose_preconditioner,
 )
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
+from latent_transport.geometries.riemannian import Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from tests.problems import DOUBLE, make_network
 
@@ -86,8 +87,8 @@ def test_whitening_and_coloring_are_inverse_factors(kind):
 @pytest.mark.parametrize("linear", [True, False])
 def test_normal_matrices_are_twice_the_jacobians_square_and_a_little_stiffness(linear):
     spline, matrix = make_spline(), draw(2, 5, seed=5)
-    decoder = (lambda z: Normal(z @ matrix, 1.0)) if linear else make_network("normal")
-    geometry = Wasserstein1(decoder)
+    linear_decoder = Wasserstein1(lambda z: Normal(z @ matrix, 1.0))
+    geometry = linear_decoder if linear else Wasserstein2(make_network("normal"))
     matrices = as_matrices(prepare(NormalMatrices, geometry, spline), 8)
     double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))
     latent = differentiate(LatentEuclidean(), spline)  # 2 K x I
@@ -99,6 +100,16 @@ def test_normal_matrices_are_twice_the_jacobians_square_and_a_little_stiffness(l
         eigenvalues = spread(expected, matrices)
         assert eigenvalues.min() > 0.99
         assert eigenvalues.max() < 1.01
+
+
+def test_normal_matrices_are_the_hessians_of_norms_of_what_is_linear():
+    """W1 of normals is a norm of (dm, ds), whose square has a curvature beside its slope's."""
+    spline, by_loc, by_scale = make_spline(), draw(2, 5, seed=5), draw(2, 5, seed=6)
+    geometry = Wasserstein1(lambda z: Normal(z @ by_loc, 20 + z @ by_scale))
+    matrices = as_matrices(prepare(NormalMatrices, geometry, spline), 8)
+    eigenvalues = spread(matrices, differentiate(geometry, spline))
+    assert eigenvalues.min() > 0.97
+    assert eigenvalues.max() < 1.03
 
 
 def test_a_variable_that_stays_as_it_is_has_its_curvature_all_the_same():

@@ -15,6 +15,10 @@ from torch.distributions import Distribution
 
 Member = TypeVar("Member", bound=Distribution)
 
+FARTHEST = (
+    30.0  # standard units from its centre beyond which a distribution has no mass to speak of
+)
+
 
 class Family(ABC, Generic[Member]):
     """One parametric family of one-dimensional distributions, in coordinates (..., C, D)."""
@@ -36,6 +40,24 @@ class Family(ABC, Generic[Member]):
 
         It is 1-homogeneous in ``dp`` and differentiable in it almost everywhere.
         """
+
+    def wasserstein1_curvature(self, p: Tensor, q: Tensor) -> Tensor:
+        r"""Covectors k with :math:`\sum_r k_r k_r^T \approx W_1 \nabla^2_q W_1` for neighbours.
+
+        The curvature of the unit ball of the local norm, which the square of W1 has beside the
+        square of its slope. None, so that R = 0, where it has none or it is not known.
+
+        Parameters
+        ----------
+        p, q : Tensor, shape (..., C, D)
+            Coordinates.
+
+        Returns
+        -------
+        Tensor, shape (..., R, C, D)
+            In units of the data, a unit of the coordinate.
+        """
+        return p.new_zeros(*p.shape[:-2], 0, *p.shape[-2:])
 
     @abstractmethod
     def mean(self, p: Tensor) -> Tensor:
@@ -71,6 +93,38 @@ class Family(ABC, Generic[Member]):
             f"the {distance} of {self.plural} is not supported, only that of {', '.join(others)} "
             f"and {last}; use the Wasserstein1 or the Euclidean geometry"
         )
+
+
+def location_scale_curvature(
+    p: Tensor, q: Tensor, distance: Tensor, density: Callable[[Tensor], Tensor]
+) -> Tensor:
+    r"""Covectors of :meth:`Family.wasserstein1_curvature` for locations and scales.
+
+    The local norm of m + s U is :math:`E|dm + U\,ds|`. Its second derivative has rank one,
+    :math:`2 f(u) / |ds| \cdot (1, u)^T (1, u)`, with f the density of U and u = -dm/ds where the
+    two cdfs cross.
+
+    Parameters
+    ----------
+    p, q : Tensor, shape (..., 2, D)
+        Locations and scales.
+    distance : Tensor, shape (..., D)
+        Their W1.
+    density : callable
+        Density of U, of any shape.
+
+    Returns
+    -------
+    Tensor, shape (..., 1, 2, D)
+    """
+    dloc, dscale = (q - p).unbind(-2)  # (..., D) each
+    # The tails hold nothing, and quotients stay finite.
+    crossing = dloc.abs() < FARTHEST * dscale.abs()  # (..., D)
+    width = torch.where(crossing, dscale, 1)  # (..., D)
+    place = torch.where(crossing, -dloc / width, 0)  # (..., D)
+    square = 2 * density(place) * (distance / width.abs())  # (..., D)
+    size = torch.where(crossing, square.sqrt(), 0)  # (..., D)
+    return torch.stack((size, size * place), -2).unsqueeze(-3)  # (..., 1, 2, D)
 
 
 def divide_by_argument(

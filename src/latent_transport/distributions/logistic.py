@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from latent_transport.distributions.family import Family
+from latent_transport.distributions.family import Family, location_scale_curvature
 from latent_transport.distributions.fisher import logistic_information
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
@@ -46,6 +46,22 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
             q = p - dp / size[..., None, :]  # (..., 2, D)
             _, slopes = logistic_wasserstein1_partials(loc, scale, *q.unbind(-2))
         return slopes[0] * dloc + slopes[1] * dscale  # (..., D)
+
+    @override
+    def wasserstein1_curvature(self, p: Tensor, q: Tensor) -> Tensor:
+        """That of the continuous logistics, where their cdfs cross between black and white."""
+
+        def density(u: Tensor) -> Tensor:
+            return u.sigmoid() * (-u).sigmoid()
+
+        covectors = location_scale_curvature(p, q, self.wasserstein1(p, q), density)
+        loc, scale = ((p + q) / 2).unbind(-2)  # (..., D) each
+        size, moment = covectors.squeeze(-3).unbind(-2)  # (..., D) each
+        # At loc + u scale, with the moment u times the size.
+        inside = (loc * size + moment * scale >= 0) & (
+            (loc - (LEVELS - 1)) * size + moment * scale <= 0
+        )
+        return covectors * inside[..., None, None, :]
 
     @override
     def mean(self, p: Tensor) -> Tensor:

@@ -7,7 +7,11 @@ from torch import Tensor
 from torch.distributions import Normal
 from typing_extensions import override
 
-from latent_transport.distributions.family import Family, divide_by_argument
+from latent_transport.distributions.family import (
+    Family,
+    divide_by_argument,
+    location_scale_curvature,
+)
 from latent_transport.kernels.normal import normal_wasserstein1
 
 LONG = 1e9  # a chord whose square is far from overflowing, and beyond which asinh is a logarithm
@@ -31,6 +35,13 @@ class NormalFamily(Family[Normal]):
         dloc, dscale = dp.unbind(-2)  # (..., D) each
         zero = torch.zeros_like(dloc)
         return normal_wasserstein1(dloc, dscale, zero, zero)  # (..., D)
+
+    @override
+    def wasserstein1_curvature(self, p: Tensor, q: Tensor) -> Tensor:
+        def density(u: Tensor) -> Tensor:
+            return (-0.5 * u.square()).exp() / math.sqrt(2 * math.pi)
+
+        return location_scale_curvature(p, q, self.wasserstein1(p, q), density)
 
     @override
     def mean(self, p: Tensor) -> Tensor:

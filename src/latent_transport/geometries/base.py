@@ -388,6 +388,23 @@ class Geometry(ABC):
         rows = rows.movedim(0, -3).flatten(-2)  # (..., d, M D)
         return rows @ rows.mT  # (..., d, d)
 
+    def residual_curvature(self, p: Decoded, q: Decoded) -> Tensor:
+        r"""Covectors k with :math:`\sum_r k_r k_r^T \approx r \nabla^2_q r` for neighbours.
+
+        What a squared residual's Hessian in the coordinates has beside the square of the slope:
+        nothing, and R = 0, where residuals are differences of functions of p and q.
+
+        Parameters
+        ----------
+        p, q : Decoded
+            Decoded points of (...).
+
+        Returns
+        -------
+        Tensor, shape (..., R, C, D)
+        """
+        return p.coordinates.new_zeros(*p.coordinates.shape[:-2], 0, *p.coordinates.shape[-2:])
+
     def weight_curvature(self, z: Tensor) -> Tensor:
         """Second derivatives of the logarithm of the weight at z (..., d): shape (..., d, d).
 

@@ -144,6 +144,12 @@ class Conformal(Geometry):
         return (0.5 * (log_p + log_q)).exp() * self.geometry.residuals(p, q)  # (..., M, D)
 
     @override
+    def residual_curvature(self, p: Decoded, q: Decoded) -> Tensor:
+        (p, log_p), (q, log_q) = p.peel(), q.peel()  # (..., 1, D) the log weights
+        weight = (0.5 * (log_p + log_q)).exp().unsqueeze(-2)  # (..., 1, 1, D)
+        return weight * self.geometry.residual_curvature(p, q)  # (..., R, C, D)
+
+    @override
     def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
         p, log_weight = p.peel()  # (..., 1, D)
         return log_weight.exp() * self.geometry.local_residuals(p, dp)  # (..., M, D)

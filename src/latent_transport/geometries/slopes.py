@@ -58,6 +58,28 @@ def residual_slopes(
         yield tuple(slope.unsqueeze(-2) for slope in slopes)
 
 
+def curvature_slopes(covectors: Tensor, tangents: Sequence[Decoded]) -> tuple[Tensor, ...]:
+    """What residual curvature is along the d axes, as slopes of further residuals.
+
+    Parameters
+    ----------
+    covectors : Tensor, shape (..., R, C, D)
+        Of :meth:`Geometry.residual_curvature` for pairs of neighbours.
+    tangents : sequence of Decoded, of (d, ...)
+        How the first and the second of each pair change.
+
+    Returns
+    -------
+    tuple of Tensor, shape (d, ..., R, D) each
+    """
+    first, second = (tangent.coordinates for tangent in tangents)  # (d, ..., C, D) each
+    rows = covectors.unbind(-3)  # R of (..., C, D)
+    return (
+        torch.stack([-(first * row).sum(-2) for row in rows], -2),
+        torch.stack([(second * row).sum(-2) for row in rows], -2),
+    )
+
+
 def _push_forward(
     residuals: Residuals, points: Sequence[Decoded], number: int, tangent: Decoded
 ) -> Tensor:

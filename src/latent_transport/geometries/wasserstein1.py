@@ -44,6 +44,10 @@ class Wasserstein1(Geometry):
         return norm.unsqueeze(-2)  # (..., 1, D)
 
     @override
+    def residual_curvature(self, p: Decoded, q: Decoded) -> Tensor:
+        return p.family.wasserstein1_curvature(p.coordinates, q.coordinates)  # (..., R, C, D)
+
+    @override
     @outside_inference_mode()
     def volume(self, z: Tensor) -> Tensor:
         r"""Busemann-Hausdorff volume density of the Finsler structure, in two dimensions.

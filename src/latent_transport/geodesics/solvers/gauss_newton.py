@@ -26,8 +26,9 @@ class GaussNewton:
     :math:`r_{ni} = \sqrt{N-1}\,W_{1,i}(\gamma(t_n), \gamma(t_{n+1}))`. The Jacobian of the
     residuals is the product of their partial derivatives in the decoder's coordinates, of the
     decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
-    the two segments that meet there), and of the spline's basis. Its normal matrix stands for half
-    the Hessian as long as it predicts what steps bring. Where it does not, products with the
+    the two segments that meet there), and of the spline's basis. Its normal matrix, with the
+    curvature that the local norm has of its own, stands for half the Hessian as long as it predicts
+    what steps bring. Where it does not, products with the
     Hessian itself, by differences of gradients, supply the curvature that it neglects, which also
     tells saddles from minima: a truncated Newton method, preconditioned by the normal matrix
     (Nocedal & Wright 2006, *Numerical optimization*, Section 7.1).

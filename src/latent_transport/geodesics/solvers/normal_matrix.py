@@ -1,10 +1,13 @@
 """The Gauss-Newton matrix of the energy of polygons."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from latent_transport.geometries.base import Geometry
-from latent_transport.geometries.slopes import residual_slopes
+from latent_transport.geometries.decoded import Decoded
+from latent_transport.geometries.slopes import curvature_slopes, residual_slopes
 from latent_transport.memory import count_rows, measure_row, split_segments
 
 GENEROUS = 16  # copies of decoded points and their derivatives below which none is counted
@@ -15,6 +18,9 @@ def normal_matrix(
     geometry: Geometry, z: Tensor, basis: Tensor, *, memory: int | None = None
 ) -> Tensor:
     """Gauss-Newton's half Hessian of the energy of polygons, in their splines' control points.
+
+    With the curvature of norms that are not Euclidean (:meth:`Geometry.residual_curvature`): all of
+    the Hessian but what the decoder's second derivatives add.
 
     Parameters
     ----------
@@ -55,12 +61,22 @@ def _accumulate(geometry: Geometry, z: Tensor, basis: Tensor, half: Tensor) -> N
         ends = p[:, :-1], p[:, 1:]
         changes = jacobian[:, :, :-1], jacobian[:, :, 1:]
         left, right = basis[:-1], basis[1:]  # (n - 1, P) each
-        for part in residual_slopes(geometry.residuals, ends, changes):
+        for part in _differentiate(geometry, ends, changes):
             # Views that batched products of matrices read in place.
             first, second = (x.movedim(0, 2).flatten(-2) for x in part)  # (b, n - 1, d, m D) each
             _add(half, left, right, first @ second.mT)
             _add(half, left / 2, left, first @ first.mT)
             _add(half, right / 2, right, second @ second.mT)
+
+
+def _differentiate(
+    geometry: Geometry, ends: tuple[Decoded, Decoded], changes: tuple[Decoded, Decoded]
+) -> Iterator[tuple[Tensor, ...]]:
+    """Slopes (d, b, n - 1, m, D) by both ends: of residuals, and what stands for their bends."""
+    yield from residual_slopes(geometry.residuals, ends, changes)
+    covectors = geometry.residual_curvature(*ends)  # (b, n - 1, R, C, D)
+    if covectors.shape[-3]:
+        yield curvature_slopes(covectors, changes)
 
 
 def _add(half: Tensor, left: Tensor, right: Tensor, blocks: Tensor) -> None:

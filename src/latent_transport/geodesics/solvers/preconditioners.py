@@ -89,7 +89,7 @@ class Preconditioner(ABC):
 class NormalMatrices(Preconditioner):
     r"""Gauss-Newton: :math:`M = 2 (J^T J + W + \epsilon K)`, dense.
 
-    J is the Jacobian of the residuals; W the curvature of the geometry's weight, which J does not
+    J is the Jacobian of the residuals, and of what stands for their curvature; W the curvature of the geometry's weight, which J does not
     see, where it is positive; K the energy in the latent space's own metric, scaled to this
     curve's, which holds back the directions that the decoder ignores (Levenberg 1944).
     """
@@ -188,9 +188,10 @@ def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
     try:
         with torch.no_grad():
             p, _ = geometry.decode_with_jacobian(spline.start[:1])
+            bends = geometry.residual_curvature(p, p).shape[-3] * p.variables
     except (RuntimeError, NotImplementedError):
         return False
-    return geometry.residuals(p, p).numel() >= spline.start.shape[1]
+    return geometry.residuals(p, p).numel() + bends >= spline.start.shape[1]
 
 
 def _square_latent_segments(points: Tensor) -> Tensor:
