@@ -216,6 +216,7 @@ class Newton:
         state.radius[rows] = self.region.follow(quality, state.radius[rows], model.length)
         state.iterations[rows] += 1
         preconditioner.serve(won)
+        preconditioner.stiffen(rows[~good & self.region.is_cramped(state.radius[rows], before)])
         lost = state.radius[rows] < self.region.least * (self.tolerance * before).sqrt()  # (b,)
         # At a kink no model lowers the energy, however little it has left to promise.
         close = model.remaining <= PROMISED * before  # (b,)

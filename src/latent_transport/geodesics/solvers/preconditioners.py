@@ -20,6 +20,7 @@ STALE = 2**30  # steps: older than any matrix is kept
 DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
 SHAKE = 1e-3  # of a segment's length: by how much points are moved off what is degenerate
 FLOOR = 1e-4  # of the metric along a curve: what no direction is taken to fall below
+RAISED_FLOOR = 1.0  # where that leads curves too far into directions that the decoder ignores
 
 
 class Preconditioner(ABC):
@@ -43,6 +44,7 @@ class Preconditioner(ABC):
         self.basis = spline.basis(t)  # (N, P)
         self.line = spline(t) - self.basis @ spline.controls  # (B, N, d), what the ends decide
         self.age = torch.full((len(spline.start),), STALE, device=t.device)  # (B,), in steps
+        self.floor = torch.full_like(spline.start[:, 0], FLOOR)  # (B,)
         slopes = self.basis.diff(dim=0)  # (N - 1, P)
         self.stiffness = len(slopes) * slopes.mT @ slopes  # (P, P)
 
@@ -68,6 +70,12 @@ class Preconditioner(ABC):
     def serve(self, rows: Tensor) -> None:
         """Take note of a step of each of the curves ``rows`` (b,)."""
         self.age[rows] += 1
+
+    def stiffen(self, rows: Tensor) -> None:
+        """Take no direction of the curves ``rows`` (b,) to be as soft as the decoder makes it."""
+        soft = rows[self.floor[rows] < RAISED_FLOOR]  # (s,)
+        self.floor[soft] = RAISED_FLOOR
+        self.age[soft] = STALE
 
     def solve(self, rows: Tensor, gradient: Tensor) -> Tensor:
         """Return :math:`M^{-1} g` for gradients (b, n) of the curves ``rows`` (b,)."""
@@ -109,7 +117,8 @@ class NormalMatrices(Preconditioner):
         diagonal = normal.diagonal(dim1=-2, dim2=-1)  # (s, n)
         rounding = 10 * torch.finfo(points.dtype).eps * diagonal.amax(-1) + _tiny(points)  # (s,)
         added = torch.diag_embed(rounding[:, None].expand_as(diagonal))  # (s, n, n)
-        total = 2 * (normal + FLOOR * scale[:, None, None] * latent + added)
+        floor = (self.floor[rows] * scale)[:, None, None]  # (s, 1, 1)
+        total = 2 * (normal + floor * latent + added)
         self.factor[rows] = _cholesky(total)
 
     def _weigh(self, points: Tensor, squares: Tensor) -> Tensor:
@@ -151,7 +160,7 @@ class SpeedMatrices(Preconditioner):
         latent = _square_latent_segments(points)  # (s, N - 1)
         scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(points))  # (s,)
         metric = squares / latent.clamp(min=_tiny(points))  # (s, N - 1)
-        metric = metric.clamp(min=FLOOR * scale[:, None])
+        metric = metric.clamp(min=(self.floor[rows] * scale)[:, None])
         slopes = self.basis.diff(dim=0)  # (N - 1, P)
         total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
         self.factor[rows] = _cholesky(total + _tiny(points) * torch.eye(slopes.shape[1]).to(total))

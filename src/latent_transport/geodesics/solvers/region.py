@@ -24,6 +24,8 @@ class TrustRegion:
         Qualities below which the radius shrinks, and above which it grows.
     shrinking, growing : float
         Factors of the radius.
+    cramped : float
+        Radius, in roots of the energy, below which the norm itself is in doubt.
     calming : float
         Share of the gradient that a good model's step leaves at most.
     """
@@ -34,7 +36,8 @@ class TrustRegion:
     poor: float = 0.25
     fine: float = 0.75
     shrinking: float = 0.25
-    growing: float = 2.5
+    growing: float = 1.6
+    cramped: float = 0.1
     calming: float = 0.5
 
     def accepts(self, quality: Tensor) -> Tensor:
@@ -44,6 +47,10 @@ class TrustRegion:
     def confirms(self, quality: Tensor) -> Tensor:
         """Whether qualities (b,) say that the model was right."""
         return (quality >= self.fine) & (quality <= 1 / self.fine)
+
+    def is_cramped(self, radius: Tensor, energy: Tensor) -> Tensor:
+        """Whether radii (b,) are so small that the norm must be to blame, for energies (b,)."""
+        return radius < self.cramped * energy.sqrt()
 
     def follow(self, quality: Tensor, radius: Tensor, length: Tensor) -> Tensor:
         """Radii (b,) after steps of given qualities and lengths."""
