@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from latent_transport.kernels import native
+
 VARIABLE = "LATENT_TRANSPORT_BACKEND"
-BACKENDS = ("auto", "eager", "compiled", "triton")
+BACKENDS = ("auto", "eager", "c", "compiled", "triton")
 
 Kernel = Callable[..., tuple[Tensor, ...]]
 """Tensors of one block to the value, and the partials if asked for."""
@@ -37,12 +39,13 @@ def backend(name: str = "auto", *, pairs: int = 0) -> Iterator[None]:
     ----------
     name
         - ``"eager"``: PyTorch operations, block by block; starts at once, runs everywhere.
+        - ``"c"``: C compiled when the package was installed; CPU tensors only. Starts at once.
         - ``"compiled"``: the same through ``torch.compile``; 2 to 3 times faster on a CPU, after
           half a minute of compilation (seconds once the compiler's cache is warm). Needs a C++
           compiler on a CPU.
         - ``"triton"``: one fused GPU kernel; CUDA tensors only.
-        - ``"auto"``: Triton for CUDA tensors where the ``triton`` package is installed, otherwise
-          compiled if ``pairs`` says that it pays, otherwise eager.
+        - ``"auto"``: C for CPU tensors, Triton for CUDA tensors where the ``triton`` package is
+          installed, otherwise compiled if ``pairs`` says that it pays, otherwise eager.
     pairs
         Number of distribution pairs (pixels, not images) the block is going to evaluate, for
         ``"auto"``. Nothing is counted behind your back: which numbers come out, to the last digit,
@@ -61,7 +64,7 @@ def backend(name: str = "auto", *, pairs: int = 0) -> Iterator[None]:
 
     Examples
     --------
-    >>> with backend("compiled"):
+    >>> with backend("eager"):
     ...     paths = connecting_geodesics(geometry, z0, z1)
     """
     token = _choice.set((_check(name, "backend"), pairs))
@@ -82,24 +85,31 @@ def anticipate(pairs: int) -> Iterator[None]:
         _choice.reset(token)
 
 
-def resolve_backend(tensor: Tensor, break_even: int) -> str:
-    """``"eager"``, ``"compiled"`` or ``"triton"`` for a kernel whose inputs are like ``tensor``.
+def resolve_backend(*tensors: Tensor, break_even: int) -> str:
+    """``"eager"``, ``"c"``, ``"compiled"`` or ``"triton"`` for a kernel of these inputs.
 
     Or ``"traced"`` inside a program that ``torch.compile`` or ``torch.export`` is tracing.
     ``break_even`` is the number of pairs at which compilation has paid for itself.
     """
     if torch.compiler.is_compiling():
         return "traced"
+    tensor = tensors[0]
     if tensor.device.type == "meta":
         return "eager"
     name, pairs = _current()
     if name == "triton":
         _require_triton(tensor)
-    if name != "auto":
+    if name == "c":
+        _require_c(tensor)
+    if name in ("auto", "c") and native.can_read(tensors) and _has_c():
+        return "c"
+    if name not in ("auto", "c"):
         return name
     if tensor.device.type == "cuda" and _has_triton():
         return "triton"
-    return "compiled" if pairs >= break_even and _compiles(tensor.device) else "eager"
+    if name == "auto" and pairs >= break_even and _compiles(tensor.device):
+        return "compiled"
+    return "eager"
 
 
 @functools.cache
@@ -140,6 +150,32 @@ def _compiles(device: torch.device) -> bool:
         )
         return False
     return True
+
+
+@functools.cache
+def _has_c() -> bool:
+    if native.load() is None:
+        warnings.warn(
+            "latent_transport was installed without its C kernels, as where no C compiler is found; "
+            "W1 takes many times longer. Install a C compiler, then this package again",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
+def _require_c(tensor: Tensor) -> None:
+    if native.load() is None:
+        raise ImportError(
+            "the backend is 'c', but the C kernels were not built, as where no C compiler is "
+            "found; install one, then this package again, or choose the backend 'auto'"
+        )
+    if tensor.device.type != "cpu":
+        raise ValueError(
+            f"the backend is 'c', which needs CPU tensors, found {tensor.device}; move the "
+            "tensors or choose the backend 'auto'"
+        )
 
 
 @functools.cache

@@ -26,7 +26,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
+from latent_transport.kernels import native
+from latent_transport.kernels.autograd import apply_kernel, is_tracked, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
 from latent_transport.kernels.constants import EDGES
 from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
@@ -157,6 +158,9 @@ def mixture_norm(
         logits=logits, loc=loc, scale=scale, dlogits=dlogits, dloc=dloc, dscale=dscale
     )
     norm = inputs[0].new_empty(inputs[0].shape[:-1])
+    if not is_tracked(inputs) and resolve_backend(*inputs, break_even=BREAK_EVEN) == "c":
+        native.mixture_norm(inputs, norm)
+        return norm.to(dtype)
     size = max(1, choose_size(norm, BLOCK) // (EDGES * inputs[0].shape[-1]))
     map_blocks(_evaluate_norm, inputs, (norm,), size)
     return norm.to(dtype)
@@ -181,7 +185,9 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
     outputs = (value, *partials)
     size = max(1, choose_size(value, BLOCK) // (2 * components * EDGES))
     eager = functools.partial(_evaluate, with_partials=with_partials)
-    match resolve_backend(value, BREAK_EVEN):
+    match resolve_backend(value, *inputs, break_even=BREAK_EVEN):
+        case "c":
+            native.mixture_wasserstein1(inputs, value, partials)
         case "triton":
             from latent_transport.kernels import triton_mixture
 

@@ -1,0 +1,54 @@
+"""Builds the C kernels where there is a compiler for them; all else is in pyproject.toml."""
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+FOLDER = "src/latent_transport/kernels/c"
+HEADERS = ("precisions", "elementary", "views", "logistic", "mixture")
+# No -ffast-math: it would let the compiler take rounding apart, and forget what is not a number.
+FLAGS = [
+    "-O3",
+    "-std=gnu11",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-signed-zeros",
+    "-fno-thread-jumps",  # of GCC: what it makes of clamped numbers is no vector
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+]
+
+
+class BuildKernels(build_ext):
+    """Builds a shared library, with OpenMP where the compiler has it."""
+
+    def build_extension(self, extension: Extension) -> None:
+        unix = self.compiler.compiler_type != "msvc"
+        for openmp in ([["-fopenmp"], []] if unix else [[]]):
+            extension.extra_compile_args = [*FLAGS, *openmp] if unix else ["/O2"]
+            extension.extra_link_args = openmp
+            try:
+                return super().build_extension(extension)
+            except (CompileError, LinkError) as error:
+                reason = error
+        raise CompileError(
+            f"{reason}; without a C compiler the W1 kernels run many times slower, as plain PyTorch"
+        )
+
+    def get_export_symbols(self, extension: Extension) -> list[str]:
+        return []  # it is loaded by ctypes: no module
+
+
+setup(
+    ext_modules=[
+        Extension(
+            "latent_transport.kernels.c.wasserstein1",
+            [f"{FOLDER}/wasserstein1.c"],
+            depends=[f"{FOLDER}/{name}.h" for name in HEADERS],
+            py_limited_api=True,
+            optional=True,
+        )
+    ],
+    cmdclass={"build_ext": BuildKernels},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
