@@ -15,6 +15,7 @@ FLAGS = [
     "-fno-signed-zeros",
     "-fno-thread-jumps",  # of GCC: what it makes of clamped numbers is no vector
     "-fno-trapping-math",
+    "-fopenmp-simd",
     "-fvisibility=hidden",
 ]
 

@@ -20,6 +20,7 @@ from latent_transport.kernels.logistic import (
 )
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("implementation")
 
 locations = st.floats(-50.0, 305.0)
 scales = st.floats(math.log(0.05), math.log(100.0)).map(math.exp)

@@ -24,6 +24,7 @@ from latent_transport.kernels.mixture import (
 )
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("implementation")
 
 seeds = st.integers(0, 2**31)
 

@@ -87,7 +87,12 @@ INLINE void FN(raise)(FN(Side) *side, const FN(Parts) *parts) {
 /* Offset T(-phase, s) - T(phase, s) and its slopes: edges where steep, a Fourier series elsewhere */
 INLINE void FN(staircase)(FN(Side) *side, int with_slopes) {
   const FN(Powers) *powers = &side->powers;
+  int any_steep = 0, any_wide = 0; /* often there is but one of them: skip the other */
   for (int i = 0; i < LANES; i++) {
+    any_steep |= side->scale[i] < (REAL)STEEP;
+    any_wide |= !(side->scale[i] < (REAL)STEEP);
+  }
+  for (int i = 0; any_steep && i < LANES; i++) {
     REAL low = powers->low[i], high = powers->high[i], step = low * high;
     REAL total = 0, g_low, g_high, weight_low = 0, weight_high = 0, moment = 0;
     for (int j = 0; j < STAIRCASE_EDGES; j++) {
@@ -111,12 +116,11 @@ INLINE void FN(staircase)(FN(Side) *side, int with_slopes) {
       side->offset_by_scale[i] = narrow * (inverse * inverse);
     }
   }
-  for (int i = 0; i < LANES; i++) {
+  for (int i = 0; any_wide && i < LANES; i++) {
     REAL s = side->scale[i], phase = side->phase[i], e1 = powers->fourier[i];
     REAL turn = (REAL)(2 * PI * PI) * s;
-    REAL e2 = e1 * e1, e4 = e2 * e2;
-    REAL r2 = 1 / (1 - e4), r1 = (1 + e2) * r2;
-    REAL first = (REAL)(-4 * PI) * e1 * r1, second = (REAL)(4 * PI) * e2 * r2;
+    REAL e2 = e1 * e1, r1 = 1 + e2; /* 1/(1 - e1^2), where e1 is below 1e-2 */
+    REAL first = (REAL)(-4 * PI) * e1 * r1, second = (REAL)(4 * PI) * e2;
     REAL half_sin = FN(sin_pi)(phase), half_cos = FN(cos_pi)(phase);
     REAL sin = 2 * half_sin * half_cos, cos = 1 - 2 * half_sin * half_sin;
     REAL sin2 = 2 * sin * cos, cos2 = 1 - 2 * sin * sin;
@@ -125,7 +129,7 @@ INLINE void FN(staircase)(FN(Side) *side, int with_slopes) {
     if (with_slopes) {
       REAL by_phase = 1 + (REAL)(2 * PI) * s * (first * cos + 2 * second * cos2);
       REAL by_scale = first * sin * (1 - turn * (1 + e2) * r1) +
-                      second * sin2 * (1 - 2 * turn * (1 + e4) * r2);
+                      second * sin2 * (1 - 2 * turn);
       side->offset_by_phase[i] = steep ? side->offset_by_phase[i] : by_phase;
       side->offset_by_scale[i] = steep ? side->offset_by_scale[i] : by_scale;
     }
@@ -154,18 +158,20 @@ INLINE void FN(sum_tail)(FN(Side) *side, int with_slopes) {
       }
       power[i] = e3 * half_step;
     }
+    REAL reciprocal[LANES]; /* of 1 + e */
+    for (int i = 0; i < LANES; i++) {
+      REAL e = power[i], both = 1 / ((1 + e) * (2 + e));
+      side->half_log[k][i] = FN(atanh)(e * (both * (1 + e)));
+      reciprocal[i] = both * (2 + e);
+    }
     for (int i = 0; i < LANES; i++) {
       REAL e = power[i], inverse = side->inverse[i], above = side->above[k][i];
-      REAL both = 1 / ((1 + e) * (2 + e));
-      REAL half_log = FN(atanh)(e * (both * (1 + e)));
-      REAL q = both * (2 + e);
-      REAL m = e * q, w = m * q;
+      REAL q = reciprocal[i], m = e * q, w = m * q;
       REAL square = inverse * inverse;
       REAL third = (1 - 6 * w) * (square * (REAL)(7.0 / 240));
       REAL all_fifth = square * square * (REAL)(31.0 / 40320);
       REAL fifth = (1 + w * (120 * w - 30)) * all_fifth;
       REAL series = w * ((1 - third) + fifth);
-      side->half_log[k][i] = half_log;
       side->rest[k][i] -= series * (inverse * (REAL)(1.0 / 24)) + above * side->offset[i];
       if (with_slopes) {
         REAL x = side->x[k][i] + (REAL)0.5, weight = side->weight[k][i];
@@ -176,7 +182,7 @@ INLINE void FN(sum_tail)(FN(Side) *side, int with_slopes) {
         REAL u = (x + (REAL)(DIRECT_EDGES - 0.5)) * inverse;
         series += 2 * (w * (2 * fifth - third)) - slope * u;
         REAL by_scale = (side->moment[k][i] + x * weight + series * (REAL)(1.0 / 24)) * square +
-                        (2 * half_log + m * u);
+                        (2 * side->half_log[k][i] + m * u);
         side->by_loc[k][i] = by_x * (1 - 2 * above) - above * side->offset_by_phase[i];
         side->by_scale[k][i] = by_scale - above * side->offset_by_scale[i];
       }

@@ -60,19 +60,25 @@ INLINE REAL FN(larger)(REAL x, REAL y) { return x <= y ? y : y <= x ? x : x + y;
 
 INLINE void FN(weigh)(const FN(Mixture) *mixture, int components) {
   FN(Lanes) largest, total;
+  SIMD
   for (int i = 0; i < PAIRS; i++) largest[i] = mixture->logits[0][i], total[i] = 0;
   for (int j = 1; j < components; j++)
+    SIMD
     for (int i = 0; i < PAIRS; i++)
       largest[i] = FN(larger)(mixture->logits[j][i], largest[i]);
   for (int j = 0; j < components; j++) {
     REAL *weight = mixture->weight[j];
+    SIMD
     for (int i = 0; i < PAIRS; i++)
       weight[i] = FN(exp_below)(mixture->logits[j][i] - largest[i]);
+    SIMD
     for (int i = 0; i < PAIRS; i++) total[i] += weight[i];
   }
+  SIMD
   for (int i = 0; i < PAIRS; i++) total[i] = 1 / total[i];
   for (int j = 0; j < components; j++) {
     REAL *weight = mixture->weight[j], *loc = mixture->loc[j], *scale = mixture->scale[j];
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       weight[i] *= total[i];
       loc[i] = FN(clamp)(loc[i], (REAL)-LIMIT, (REAL)LIMIT);
@@ -85,6 +91,7 @@ INLINE void FN(weigh)(const FN(Mixture) *mixture, int components) {
 
 INLINE void FN(add_centre)(const FN(Mixture) *mixture, int components, REAL share, REAL *centre) {
   for (int j = 0; j < components; j++)
+    SIMD
     for (int i = 0; i < PAIRS; i++)
       centre[i] += share * mixture->weight[j][i] * mixture->loc[j][i];
 }
@@ -98,8 +105,10 @@ typedef struct {
 INLINE void FN(compare)(const FN(Change) *change, const FN(Mixture) *p, const FN(Mixture) *q,
                         int components) {
   FN(Lanes) mean, close, growth;
+  SIMD
   for (int i = 0; i < PAIRS; i++) mean[i] = growth[i] = 0, close[i] = 1;
   for (int j = 0; j < components; j++) {
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       REAL loc_p = p->loc[j][i], loc_q = q->loc[j][i];
       REAL scale_p = p->scale[j][i], scale_q = q->scale[j][i];
@@ -113,6 +122,7 @@ INLINE void FN(compare)(const FN(Change) *change, const FN(Mixture) *p, const FN
   }
   /* weight_q (exp(d) - mean exp(d)), with exp(d) - 1 from tanh(d/2), where all d are small. */
   for (int j = 0; j < components; j++) {
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       REAL d = change->reweight[j][i] - mean[i];
       REAL t = FN(tanh)((REAL)0.5 * FN(clamp)(d, -1, 1));
@@ -123,6 +133,7 @@ INLINE void FN(compare)(const FN(Change) *change, const FN(Mixture) *p, const FN
     }
   }
   for (int j = 0; j < components; j++) {
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       REAL w = q->weight[j][i];
       REAL near = w * (change->reweight[j][i] - growth[i]) / (1 + growth[i]);
@@ -131,11 +142,10 @@ INLINE void FN(compare)(const FN(Change) *change, const FN(Mixture) *p, const FN
   }
 }
 
-/* The cdf below the centre, the survival function above, both of z in powers of two, and the
-   product of the two. */
-INLINE REAL FN(sigmoids)(REAL z, REAL side, REAL *other, REAL *density) {
-  REAL e = FN(exp2)(-FN(absolute)(z));
-  REAL large = 1 / (1 + e), small = e * large;
+/* The cdf below the centre and the survival function above, exchanged for `other`, and the product
+   of the two; from e = exp(-|z|) and 1/(1 + e). */
+INLINE REAL FN(sigmoid)(REAL z, REAL side, REAL e, REAL large, REAL *other, REAL *density) {
+  REAL small = e * large;
   int up = z * side > 0;
   *other = up ? small : large;
   *density = small * large;
@@ -147,6 +157,7 @@ INLINE REAL FN(side)(REAL centre, REAL edge) { return centre >= edge ? 1 : -1; }
 /* Value and, if asked for, the sums behind the partials of PAIRS pairs. */
 INLINE void FN(sum_edges)(const FN(Mixture) *p, const FN(Mixture) *q, const FN(Change) *change,
                           const REAL *centre, int components, REAL *value, int with_partials) {
+  SIMD
   for (int i = 0; i < PAIRS; i++) value[i] = 0;
   for (int start = 0; start < EDGES; start += GROUP) {
     REAL low = (REAL)start + (REAL)0.5;
@@ -160,11 +171,15 @@ INLINE void FN(sum_edges)(const FN(Mixture) *p, const FN(Mixture) *q, const FN(C
       const REAL *middle = change->middle[j], *slope = change->slope[j], *shift = change->shift[j];
       for (int g = 0; g < GROUP; g++) {
         REAL edge = low + (REAL)g;
+        SIMD
         for (int i = 0; i < PAIRS; i++) {
           REAL side = FN(side)(centre[i], edge);
           REAL other_p, other_q, product_p, product_q;
-          REAL a = FN(sigmoids)((edge - loc_p[i]) * rate_p[i], side, &other_p, &product_p);
-          REAL b = FN(sigmoids)((edge - loc_q[i]) * rate_q[i], side, &other_q, &product_q);
+          REAL z_p = (edge - loc_p[i]) * rate_p[i], z_q = (edge - loc_q[i]) * rate_q[i];
+          REAL e_p = FN(exp2)(-FN(absolute)(z_p)), e_q = FN(exp2)(-FN(absolute)(z_q));
+          REAL both = 1 / ((1 + e_p) * (1 + e_q)); /* one division for two */
+          REAL a = FN(sigmoid)(z_p, side, e_p, both * (1 + e_q), &other_p, &product_p);
+          REAL b = FN(sigmoid)(z_q, side, e_q, both * (1 + e_p), &other_q, &product_q);
           REAL half_dz = (edge - middle[i]) * slope[i] + shift[i];
           REAL near = (a * other_q + b * other_p) * FN(tanh)(half_dz) * side;
           REAL moved = FN(absolute)(half_dz) < (REAL)0.5 ? near : a - b;
@@ -178,6 +193,7 @@ INLINE void FN(sum_edges)(const FN(Mixture) *p, const FN(Mixture) *q, const FN(C
         }
       }
     }
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       REAL sum = 0;
       for (int g = 0; g < GROUP; g++) sum += FN(absolute)(signs[g][i]);
@@ -185,6 +201,7 @@ INLINE void FN(sum_edges)(const FN(Mixture) *p, const FN(Mixture) *q, const FN(C
     }
     if (!with_partials) continue;
     for (int g = 0; g < GROUP; g++)
+      SIMD
       for (int i = 0; i < PAIRS; i++) signs[g][i] = FN(sign)(signs[g][i]);
     for (int j = 0; j < components; j++) {
       for (int both = 0; both < 2; both++) {
@@ -192,6 +209,7 @@ INLINE void FN(sum_edges)(const FN(Mixture) *p, const FN(Mixture) *q, const FN(C
         const FN(Lanes) *cdf = m->cdf + j * GROUP, *density = m->density + j * GROUP;
         const REAL *loc = m->loc[j], *rate = m->rate[j];
         REAL *area = m->area[j], *mass = m->mass[j], *moment = m->moment[j];
+        SIMD
         for (int i = 0; i < PAIRS; i++) {
           REAL areas = 0, masses = 0, moments = 0;
 #if defined(__GNUC__) && !defined(__clang__)
@@ -227,8 +245,10 @@ APART void FN(sum_partials)(const FN(Mixture) *p, const FN(Mixture) *q, const FN
 INLINE void FN(write_partials)(const FN(Mixture) *mixture, REAL orientation, int components,
                                int count, int64_t size, REAL *out) {
   FN(Lanes) mean;
+  SIMD
   for (int i = 0; i < PAIRS; i++) mean[i] = 0;
   for (int j = 0; j < components; j++)
+    SIMD
     for (int i = 0; i < PAIRS; i++) mean[i] += mixture->weight[j][i] * mixture->area[j][i];
   for (int j = 0; j < components; j++) {
     for (int i = 0; i < count; i++) {
@@ -307,10 +327,11 @@ EXPORT int FN(mixture_wasserstein1)(int dims, const int64_t *sizes, const REAL *
   return short_of_memory;
 }
 
-/* Sums of the absolute changes of a mixture's cdf at the edges, where q holds the velocities: their
-   logits those of the weights. */
+/* Sums of the absolute changes of a mixture's cdf at the edges, where q holds the velocities as
+   prepared. */
 APART void FN(sum_norms)(const FN(Mixture) *p, const FN(Mixture) *q, const REAL *centre,
                          int components, REAL *norm) {
+  SIMD
   for (int i = 0; i < PAIRS; i++) norm[i] = 0;
   for (int start = 0; start < EDGES; start += GROUP) {
     REAL low = (REAL)start + (REAL)0.5;
@@ -318,17 +339,20 @@ APART void FN(sum_norms)(const FN(Mixture) *p, const FN(Mixture) *q, const REAL 
     memset(sums, 0, sizeof sums);
     for (int j = 0; j < components; j++) {
       const REAL *loc = p->loc[j], *rate = p->rate[j], *by_weight = q->logits[j];
-      const REAL *by_loc = q->loc[j], *by_scale = q->scale[j];
+      const REAL *weight_rate = q->rate[j], *by_loc = q->loc[j], *by_scale = q->scale[j];
       for (int g = 0; g < GROUP; g++) {
         REAL edge = low + (REAL)g;
+        SIMD
         for (int i = 0; i < PAIRS; i++) {
           REAL side = FN(side)(centre[i], edge), z = (edge - loc[i]) * rate[i], other, density;
-          REAL cdf = FN(sigmoids)(z, side, &other, &density);
-          sums[g][i] +=
-              by_weight[i] * cdf - density * side * (by_loc[i] + z * (REAL)LN_2 * by_scale[i]);
+          REAL e = FN(exp2)(-FN(absolute)(z));
+          REAL cdf = FN(sigmoid)(z, side, e, 1 / (1 + e), &other, &density);
+          REAL moved = by_loc[i] + z * (REAL)LN_2 * by_scale[i];
+          sums[g][i] += by_weight[i] * cdf - weight_rate[i] * density * side * moved;
         }
       }
     }
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
       REAL sum = 0;
       for (int g = 0; g < GROUP; g++) sum += FN(absolute)(sums[g][i]);
@@ -337,18 +361,20 @@ APART void FN(sum_norms)(const FN(Mixture) *p, const FN(Mixture) *q, const REAL 
   }
 }
 
-/* The velocities of the weights, and those of location and scale times weight over scale. */
+/* In place of the velocities of the logits those of the weights; weights over scales as rates. */
 INLINE void FN(prepare_velocity)(const FN(Mixture) *p, const FN(Mixture) *q, int components) {
   FN(Lanes) mean;
+  SIMD
   for (int i = 0; i < PAIRS; i++) mean[i] = 0;
   for (int j = 0; j < components; j++)
+    SIMD
     for (int i = 0; i < PAIRS; i++) mean[i] += p->weight[j][i] * q->logits[j][i];
   for (int j = 0; j < components; j++) {
+    SIMD
     for (int i = 0; i < PAIRS; i++) {
-      REAL weight = p->weight[j][i], rate = weight / p->scale[j][i];
+      REAL weight = p->weight[j][i];
       q->logits[j][i] = weight * (q->logits[j][i] - mean[i]);
-      q->loc[j][i] *= rate;
-      q->scale[j][i] *= rate;
+      q->rate[j][i] = weight / p->scale[j][i];
     }
   }
 }

@@ -22,6 +22,13 @@
 #define RESTRICT restrict
 #endif
 
+/* Before a loop over lanes, none of which reads what another one writes. */
+#if defined(_MSC_VER)
+#define SIMD
+#else
+#define SIMD _Pragma("omp simd")
+#endif
+
 #define LEVEL plain
 #include "precisions.h"
 #undef LEVEL
