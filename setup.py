@@ -24,8 +24,9 @@ class BuildKernels(build_ext):
     """Builds a shared library, with OpenMP where the compiler has it."""
 
     def build_extension(self, extension: Extension) -> None:
+        """Try with OpenMP, then without; a failure is told and leaves the extension out."""
         unix = self.compiler.compiler_type != "msvc"
-        for openmp in ([["-fopenmp"], []] if unix else [[]]):
+        for openmp in [["-fopenmp"], []] if unix else [[]]:
             extension.extra_compile_args = [*FLAGS, *openmp] if unix else ["/O2"]
             extension.extra_link_args = openmp
             try:
@@ -37,7 +38,8 @@ class BuildKernels(build_ext):
         )
 
     def get_export_symbols(self, extension: Extension) -> list[str]:
-        return []  # it is loaded by ctypes: no module
+        """Return none of Python's: it is loaded by ctypes, and no module."""
+        return []
 
 
 setup(

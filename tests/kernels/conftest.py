@@ -10,6 +10,6 @@ BUILT = pytest.mark.skipif(native.load() is None, reason="the C kernels were not
 
 @pytest.fixture(params=["eager", pytest.param("c", marks=BUILT)])
 def implementation(request):
-    """Run the test with every implementation that serves a CPU."""
+    """Run the test with every implementation that serves a CPU; its name."""
     with backend(request.param):
         yield request.param

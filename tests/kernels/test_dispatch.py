@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from latent_transport import kernels
-from latent_transport.kernels import dispatch, logistic, mixture, mixture_unrolled
+from latent_transport.kernels import dispatch, logistic, mixture, mixture_unrolled, native
 from latent_transport.kernels.dispatch import VARIABLE, anticipate, resolve_backend
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.filterwarnings("ignore:.*without its C kernels:RuntimeWarning")
 
 CPU = torch.zeros(1)
 
@@ -18,6 +19,7 @@ CPU = torch.zeros(1)
 def _no_variable(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(native, "load", lambda: None)
 
 
 def draw(n, components=None, seed=0):
@@ -33,25 +35,25 @@ def draw(n, components=None, seed=0):
 
 
 def test_eager_by_default_and_compiled_when_announced():
-    assert resolve_backend(CPU, 100) == "eager"
+    assert resolve_backend(CPU, break_even=100) == "eager"
     with kernels.backend("auto", pairs=100):
-        assert resolve_backend(CPU, 100) == "compiled"
-        assert resolve_backend(CPU, 101) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "compiled"
+        assert resolve_backend(CPU, break_even=101) == "eager"
         with kernels.backend("eager"):
-            assert resolve_backend(CPU, 100) == "eager"
-        assert resolve_backend(CPU, 100) == "compiled"
-        assert resolve_backend(torch.zeros(1, device="meta"), 100) == "eager"
-    assert resolve_backend(CPU, 100) == "eager"
+            assert resolve_backend(CPU, break_even=100) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "compiled"
+        assert resolve_backend(torch.zeros(1, device="meta"), break_even=100) == "eager"
+    assert resolve_backend(CPU, break_even=100) == "eager"
 
 
 def test_anticipated_work_gives_way_to_what_the_user_said():
     with anticipate(100):
-        assert resolve_backend(CPU, 100) == "compiled"
-        assert resolve_backend(CPU, 101) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "compiled"
+        assert resolve_backend(CPU, break_even=101) == "eager"
     with kernels.backend("eager"), anticipate(100):
-        assert resolve_backend(CPU, 100) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "eager"
     with kernels.backend("auto", pairs=50), anticipate(100):
-        assert resolve_backend(CPU, 100) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "eager"
 
 
 def test_a_missing_compiler_leaves_the_kernels_eager(monkeypatch):
@@ -61,24 +63,24 @@ def test_a_missing_compiler_leaves_the_kernels_eager(monkeypatch):
     dispatch._compiles.cache_clear()
     monkeypatch.setattr(torch, "compile", refuse)
     with anticipate(100), pytest.warns(RuntimeWarning, match=r"No working C\+\+ compiler found\)"):
-        assert resolve_backend(CPU, 100) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "eager"
     dispatch._compiles.cache_clear()
 
 
 def test_environment_variable_sets_the_default(monkeypatch):
     monkeypatch.setenv(VARIABLE, "compiled")
-    assert resolve_backend(CPU, 100) == "compiled"
+    assert resolve_backend(CPU, break_even=100) == "compiled"
     with kernels.backend("eager"):
-        assert resolve_backend(CPU, 100) == "eager"
+        assert resolve_backend(CPU, break_even=100) == "eager"
     monkeypatch.setenv(VARIABLE, "fast")
     with pytest.raises(ValueError, match=rf"{VARIABLE} is 'fast', expected one of auto, eager"):
-        resolve_backend(CPU, 100)
+        resolve_backend(CPU, break_even=100)
 
 
 def test_choice_belongs_to_its_thread():
     seen = []
     with kernels.backend("compiled"):
-        thread = threading.Thread(target=lambda: seen.append(resolve_backend(CPU, 100)))
+        thread = threading.Thread(target=lambda: seen.append(resolve_backend(CPU, break_even=100)))
         thread.start()
         thread.join()
     assert seen == ["eager"]
@@ -87,7 +89,7 @@ def test_choice_belongs_to_its_thread():
 def test_choice_ends_with_an_error():
     with pytest.raises(RuntimeError), kernels.backend("compiled"):
         raise RuntimeError
-    assert resolve_backend(CPU, 100) == "eager"
+    assert resolve_backend(CPU, break_even=100) == "eager"
 
 
 def test_unknown_backend_is_refused():

@@ -85,7 +85,7 @@ def anticipate(pairs: int) -> Iterator[None]:
         _choice.reset(token)
 
 
-def resolve_backend(*tensors: Tensor, break_even: int) -> str:
+def resolve_backend(*tensors: Tensor, break_even: int = 0) -> str:
     """``"eager"``, ``"c"``, ``"compiled"`` or ``"triton"`` for a kernel of these inputs.
 
     Or ``"traced"`` inside a program that ``torch.compile`` or ``torch.export`` is tracing.
@@ -152,17 +152,22 @@ def _compiles(device: torch.device) -> bool:
     return True
 
 
-@functools.cache
 def _has_c() -> bool:
-    if native.load() is None:
-        warnings.warn(
-            "latent_transport was installed without its C kernels, as where no C compiler is found; "
-            "W1 takes many times longer. Install a C compiler, then this package again",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-        return False
-    return True
+    found = native.load() is not None
+    if not found:
+        _warn_without_c()
+    return found
+
+
+@functools.cache
+def _warn_without_c() -> None:
+    """Say once in a process what is missing."""
+    warnings.warn(
+        "latent_transport was installed without its C kernels, as where no C compiler is; W1 takes "
+        "many times longer. Install a C compiler, then this package again",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _require_c(tensor: Tensor) -> None:

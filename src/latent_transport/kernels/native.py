@@ -61,7 +61,7 @@ def can_read(tensors: Sequence[Tensor]) -> bool:
             for x in tensors
         )
         and _get_current_dispatch_mode() is None
-        and not torch.jit.is_tracing()
+        and not torch._C._is_tracing()
     )
 
 

@@ -1,14 +1,15 @@
 /* Elementary functions without branches or calls, which a compiler turns into vectors.
 
    The polynomials are Chebyshev fits. Nothing here may be reassociated: the rounding by a large
-   number would vanish. What is not a number stays that. */
+   number would vanish. What is not a number
+   stays that. */
 
 INLINE REAL FN(clamp)(REAL x, REAL least, REAL most) {
   return x < least ? least : x > most ? most : x;
 }
 
-/* 1, -1, or x where that is 0 or not a number. */
-INLINE REAL FN(sign)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x; }
+/* 1, -1, or 0, also for what is not a number, as PyTorch has it. */
+INLINE REAL FN(sign)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 
 INLINE REAL FN(absolute)(REAL x) { return x < 0 ? -x : x; }
 
