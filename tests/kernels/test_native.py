@@ -100,6 +100,9 @@ def test_extremes_match_the_dense_sum(loc_p, scale_p, loc_q, scale_q, dloc, dsca
         single = dtype == torch.float32
         closed = (1e-3 if single else 1e-6) * (min(limited[1], limited[3]) <= 1e4)
         allowed = (1e-5 if single else 1e-7) * expected + closed * (1 + expected)
+        # Far from steep distributions the sum's own terms cancel.
+        far = max((limited[i].abs() + 255) / limited[i + 1] for i in (0, 2))
+        allowed += 4 * torch.finfo(torch.float64).eps * far * expected
         assert (value - expected).abs() <= allowed + 4 * rounding
         assert (value - eager).abs() <= 1e-5 * (1 + eager) + 4 * rounding
         assert partials.isfinite().all()

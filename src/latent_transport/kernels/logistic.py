@@ -39,7 +39,6 @@ from latent_transport.kernels.blocks import (
     BlockFunction,
     choose_size,
     map_blocks,
-    map_equal_blocks,
 )
 from latent_transport.kernels.constants import (
     DIRECT_EDGES,
@@ -51,13 +50,12 @@ from latent_transport.kernels.constants import (
     STEEP,
     WIDE,
 )
-from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
+from latent_transport.kernels.dispatch import resolve_backend
 from latent_transport.kernels.wide import subtract_cdfs, sum_slopes
 
 LOG2_E = math.log2(math.e)  # 2^x is several times cheaper than e^x, above all at its underflow
 LAST = float(EDGES)  # the upper end of the window of summation
 BLOCK = 1 << 14  # pairs a block, so that the (2, 3, ...) temporaries stay in cache
-BREAK_EVEN = 150_000_000  # pairs after which a cold compilation has paid for itself
 
 
 def logistic_wasserstein1(loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor) -> Tensor:
@@ -149,7 +147,7 @@ def logistic_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> T
     norm = torch.empty_like(inputs[0], memory_format=torch.contiguous_format)
     size = choose_size(norm, BLOCK)
     wide = _is_readable(norm)
-    if wide and not is_tracked(inputs) and resolve_backend(*inputs, break_even=BREAK_EVEN) == "c":
+    if wide and not is_tracked(inputs) and resolve_backend(*inputs) == "c":
         wide = native.logistic_norm(inputs, norm)
     else:
         map_blocks(_evaluate_norm if wide else _evaluate_norm_of_any, inputs, (norm,), size)
@@ -169,16 +167,13 @@ def evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tens
     closed = _evaluate if readable else _evaluate_any
     eager = functools.partial(closed, with_partials=with_partials)
     wide = readable
-    match resolve_backend(value, *inputs, break_even=BREAK_EVEN):
+    match resolve_backend(value, *inputs):
         case "c":
             wide = native.logistic_wasserstein1(inputs, value, partials)
         case "triton":
             from latent_transport.kernels import triton_logistic
 
             triton_logistic.launch(inputs, value, partials)
-        case "compiled":
-            compiled = functools.partial(compile_kernel(closed), with_partials=with_partials)
-            map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "eager" | "traced":
             map_blocks(eager, inputs, outputs, size)
     if wide:
