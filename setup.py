@@ -17,6 +17,7 @@ FLAGS = [
     "-fno-trapping-math",
     "-fopenmp-simd",
     "-fvisibility=hidden",
+    "-g0",
 ]
 
 
@@ -34,8 +35,9 @@ class BuildKernels(build_ext):
             except (CompileError, LinkError) as error:
                 reason = error
         raise CompileError(
-            f"{reason}; without a C compiler the W1 kernels run many times slower, as plain PyTorch"
-        )
+            "no working C compiler, so this installs without the C kernels: W1 runs many times "
+            "slower. With a compiler, install again"
+        ) from reason
 
     def get_export_symbols(self, extension: Extension) -> list[str]:
         """Return none of Python's: it is loaded by ctypes, and no module."""
