@@ -13,23 +13,26 @@ FLAGS = [
     "-ffp-contract=fast",
     "-fno-math-errno",
     "-fno-signed-zeros",
-    "-fno-thread-jumps",  # of GCC: what it makes of clamped numbers is no vector
     "-fno-trapping-math",
     "-fopenmp-simd",
     "-fvisibility=hidden",
     "-g0",
 ]
+# What not every compiler has, tried one after the other. GCC would make jumps of clamped numbers,
+# which are no vectors.
+OPENMP, GCC = "-fopenmp", "-fno-thread-jumps"
+OPTIONS = ([GCC, OPENMP], [GCC], [OPENMP], [])
 
 
 class BuildKernels(build_ext):
-    """Builds a shared library, with OpenMP where the compiler has it."""
+    """Builds a shared library, which is no module of Python."""
 
     def build_extension(self, extension: Extension) -> None:
-        """Try with OpenMP, then without; a failure is told and leaves the extension out."""
+        """Build with what the compiler has; a failure is told and leaves the extension out."""
         unix = self.compiler.compiler_type != "msvc"
-        for openmp in [["-fopenmp"], []] if unix else [[]]:
-            extension.extra_compile_args = [*FLAGS, *openmp] if unix else ["/O2"]
-            extension.extra_link_args = openmp
+        for options in OPTIONS if unix else [[]]:
+            extension.extra_compile_args = [*FLAGS, *options] if unix else ["/O2"]
+            extension.extra_link_args = [option for option in options if option == OPENMP]
             try:
                 return super().build_extension(extension)
             except (CompileError, LinkError) as error:
@@ -40,7 +43,7 @@ class BuildKernels(build_ext):
         ) from reason
 
     def get_export_symbols(self, extension: Extension) -> list[str]:
-        """Return none of Python's: it is loaded by ctypes, and no module."""
+        """Return none of Python's: it is loaded by ctypes."""
         return []
 
 

@@ -49,9 +49,8 @@
 
 #define LEVEL avx512
 #if defined(__clang__)
-#pragma clang attribute push(                                                                      \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma,prefer-512-bit"))),              \
-    apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,fma"))),   \
+                             apply_to = function)
 #include "precisions.h"
 #pragma clang attribute pop
 #else
