@@ -164,7 +164,8 @@ def test_what_cannot_read_scales_back_computes_the_same():
     torch.testing.assert_close(found, value, rtol=1e-6, atol=0)
     torch.testing.assert_close(torch.stack(slopes), partials, rtol=1e-5, atol=1e-20)
     norm = logistic._evaluate_norm_of_any(*inputs)[0]
-    torch.testing.assert_close(norm, logistic_norm(*inputs), rtol=1e-5, atol=1e-20)
+    with backend("eager"):
+        torch.testing.assert_close(norm, logistic_norm(*inputs), rtol=1e-5, atol=1e-20)
 
 
 @pytest.mark.parametrize("seed", range(6))

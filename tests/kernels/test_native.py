@@ -75,7 +75,7 @@ steps = st.sampled_from([0.0, 1e-7, -1e-7, 1e-3, 0.5])
 
 
 @needs_library
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(locations, scales, st.none() | locations, st.none() | scales, steps, steps)
 def test_extremes_match_the_dense_sum(loc_p, scale_p, loc_q, scale_q, dloc, dscale):
     loc_q = loc_p * (1 + dloc) if loc_q is None else loc_q
@@ -101,7 +101,7 @@ def test_extremes_match_the_dense_sum(loc_p, scale_p, loc_q, scale_q, dloc, dsca
         closed = (1e-3 if single else 1e-6) * (min(limited[1], limited[3]) <= 1e4)
         allowed = (1e-5 if single else 1e-7) * expected + closed * (1 + expected)
         # Far from steep distributions the sum's own terms cancel.
-        far = max((limited[i].abs() + 255) / limited[i + 1] for i in (0, 2))
+        far = (limited[0].abs() + limited[2].abs() + 255) / min(limited[1], limited[3])
         allowed += 4 * torch.finfo(torch.float64).eps * far * expected
         assert (value - expected).abs() <= allowed + 4 * rounding
         assert (value - eager).abs() <= 1e-5 * (1 + eager) + 4 * rounding
