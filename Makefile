@@ -66,14 +66,14 @@ lint: .venv/installed
 clean:
 	rm -rf results/paper results/quick paper/figures paper/*.pdf paper/*.provenance.json .snakemake
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[pipeline,slurm,test]'
 	touch $@
 
-.venv-peers/installed: pyproject.toml
+.venv-peers/installed: pyproject.toml setup.py
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --upgrade pip
 	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'

@@ -41,7 +41,15 @@ INNER = {
         *("descent", "lbfgs", "gauss_newton", "adam"),
     ),
     "latent_transport.kernels": (
-        *("constants", "dispatch", "blocks", "autograd", "triton_math", "triton_logistic"),
+        *(
+            "constants",
+            "native",
+            "dispatch",
+            "blocks",
+            "autograd",
+            "triton_math",
+            "triton_logistic",
+        ),
         *("logistic", "mixture_terms", "mixture_unrolled", "triton_mixture", "mixture"),
     ),
 }

@@ -8,6 +8,9 @@ import grimp
 
 ROOT = Path(__file__).parents[1]
 
+# The module that loads what is compiled from these, and computes what an import graph cannot show.
+LOADER, SOURCES = "latent_transport.kernels.native", "src/latent_transport/kernels/c"
+
 # What they do decides on no file that a script writes, only on what is told beside it: the log, the
 # message of an error, the sidecar. An edit of it reruns nothing, least of all trainings; sidecars
 # that are there keep the text with which they were written. A module of which results are made
@@ -38,7 +41,11 @@ def code_of(script: str) -> list[str]:
 
 def files_of(module: str) -> list[str]:
     """Return the file of a module, and those of all that it imports of ours; as :func:`code_of`."""
-    return sorted(map(_path_of, {module, *_import_graph().find_upstream_modules(module)}))
+    modules = {module, *_import_graph().find_upstream_modules(module)}
+    paths = set(map(_path_of, modules))
+    if LOADER in modules:
+        paths |= {str(path.relative_to(ROOT)) for path in (ROOT / SOURCES).glob("*.[ch]")}
+    return sorted(paths)
 
 
 @cache

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
+from latent_transport.kernels.dispatch import VARIABLE
 from latent_transport.kernels.logistic import logistic_norm, logistic_wasserstein1
 from latent_transport.kernels.mixture import (
     mixture_norm,
@@ -24,6 +25,7 @@ from latent_transport.kernels.mixture import (
 )
 
 torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("implementation")
 
 seeds = st.integers(0, 2**31)
 
@@ -228,7 +230,7 @@ def test_scalars_are_refused_by_name():
 
 
 @pytest.mark.parametrize(("components", "pairs"), [(1, 400_000), (3, 60_000)])
-def test_memory_is_a_few_values_a_pair(components, pairs):
+def test_memory_is_a_few_values_a_pair(components, pairs, implementation):
     """Peak memory beyond the inputs, the saved partials and the gradients: below 100 B a pair."""
     script = textwrap.dedent(f"""
         import json, resource, torch
@@ -244,7 +246,8 @@ def test_memory_is_a_few_values_a_pair(components, pairs):
         run(5000)
         print(json.dumps(run({pairs})))
     """)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    source = str(Path(__file__).parents[2] / "src")
+    environment = {**os.environ, "PYTHONPATH": source, VARIABLE: implementation}
     result = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
     )

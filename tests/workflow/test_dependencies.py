@@ -36,6 +36,8 @@ def test_indirect_imports_count():
     code = code_of("solve_geodesics")
     assert "src/latent_transport/models/vae.py" in code
     assert "src/latent_transport/kernels/logistic.py" in code
+    assert "src/latent_transport/kernels/c/logistic.h" in code
+    assert not any(path.endswith(".h") for path in code_of("fetch"))
 
 
 def test_what_only_tells_is_left_out():

@@ -20,13 +20,10 @@ from latent_transport.evidence.data.pairs import find_ends
 from latent_transport.evidence.measures.benchmarks import ClockedWasserstein1, resident_peak, timed
 from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geometries.wasserstein1 import Wasserstein1
-from latent_transport.kernels.dispatch import backend
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
-
-LONG_JOB = 10**12  # pixel pairs: every batch is solved by the kernels of the largest
 
 
 def load_pairs(
@@ -51,13 +48,12 @@ def measure(arguments: argparse.Namespace, number: int) -> dict[str, float]:
     z0, z1 = load_pairs(arguments.codes, arguments.pairs, smallest, number, device)
     geometry = ClockedWasserstein1(decoder, device)
     cuda = device.type == "cuda"
-    with backend("auto", pairs=LONG_JOB):
-        connecting_geodesics(Wasserstein1(decoder), z0[:1], z1[:1])
-        if cuda:
-            torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device) if cuda else resident_peak()
-        paths, seconds = timed(lambda: connecting_geodesics(geometry, z0, z1), device)
-        after = torch.cuda.max_memory_allocated(device) if cuda else resident_peak()
+    connecting_geodesics(Wasserstein1(decoder), z0[:1], z1[:1])
+    if cuda:
+        torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device) if cuda else resident_peak()
+    paths, seconds = timed(lambda: connecting_geodesics(geometry, z0, z1), device)
+    after = torch.cuda.max_memory_allocated(device) if cuda else resident_peak()
     return {
         "latent_dim": z0.shape[1],
         "seconds_a_geodesic": seconds / number,

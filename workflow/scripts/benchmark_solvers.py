@@ -48,7 +48,7 @@ class Contender:
     make_solver: Callable[..., Solver]
     published: bool = False  # pair by pair, from 20 points
     slow: bool = False  # given few pairs a round
-    compiled: bool = False
+    kernels: str = "auto"
     most: int = 0  # iterations with which it tries to reach the published energy
 
     def solve(self, z0: Tensor, z1: Tensor, **settings: object) -> list[Geodesics]:
@@ -57,8 +57,7 @@ class Contender:
         if self.published:
             batches = list(zip(z0.split(1), z1.split(1), strict=True))
             settings["points"] = POINTS_PUBLISHED
-        uncompiled = "auto" if z0.is_cuda else "eager"  # on a GPU: Triton
-        with backend("compiled" if self.compiled else uncompiled):
+        with backend(self.kernels):
             return [connecting_geodesics(self.geometry, *batch, **settings) for batch in batches]
 
 
@@ -70,7 +69,7 @@ def make_contenders(decoder: torch.nn.Module) -> dict[str, Contender]:
         "Adam": Contender(ours, Adam, slow=True, most=500),
         "L-BFGS": Contender(ours, LBFGS, most=200),
         "Gauss-Newton": Contender(ours, GaussNewton, most=100),
-        "Gauss-Newton, compiled": Contender(ours, GaussNewton, compiled=True, most=100),
+        "Gauss-Newton, eager": Contender(ours, GaussNewton, kernels="eager", most=100),
     }
 
 
@@ -92,7 +91,7 @@ class Comparison:
     def run(self, rounds: int) -> dict[str, list[float]]:
         """Let the contenders take turns: for each name its seconds a geodesic in each round."""
         for contender in self.contenders.values():
-            # What torch imports late, or compiles, is no solver's fault.
+            # What torch imports late is no solver's fault.
             contender.solve(self.z0[: self.few], self.z1[: self.few], max_iterations=1)
         runs = {name: partial(self._solve, name) for name in self.contenders}
         seconds = time_in_turns(runs, rounds=rounds, device=self.z0.device)

@@ -13,7 +13,6 @@ from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.paths import Geodesics, select
 from latent_transport.geodesics.refinement import (
     FIRST_CONTROLS,
-    FIRST_POINTS,
     Count,
     Solution,
     solve_as_needed,
@@ -23,10 +22,8 @@ from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
-from latent_transport.kernels.dispatch import anticipate
 from latent_transport.memory import MEMORY, map_rows
 
-EVALUATIONS = 10  # of a curve's energy that a solve needs at least
 BULGE = 0.5  # of random starts, in distances of the ends
 
 
@@ -119,7 +116,7 @@ def connecting_geodesics(
         solver = solver or GaussNewton()
         with torch.no_grad():
             for name, z in (("z0", z0), ("z1", z1)):
-                variables = _check_decoded(geometry, z, name)
+                _check_decoded(geometry, z, name)
         free = FIRST_CONTROLS if controls == "auto" else controls
         straight = CubicSpline.straight(z0, z1, free)
         starts = [straight.controls]  # (B, P, d) each
@@ -128,12 +125,10 @@ def connecting_geodesics(
         starts += _bend(straight, restarts, generator)
         count = len(starts)
         every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
-        segments = (FIRST_POINTS if points == "auto" else points) - 1
         memory = getattr(solver, "memory", MEMORY)
-        with anticipate(EVALUATIONS * len(every.start) * segments * variables):
-            solution = solve_as_needed(
-                geometry, solver, every, controls=controls, points=points, memory=memory
-            )
+        solution = solve_as_needed(
+            geometry, solver, every, controls=controls, points=points, memory=memory
+        )
         _warn_of_rounding(solution)
         origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
         paths = Geodesics(geometry, every.start, every.end, solution, origin)
@@ -175,14 +170,14 @@ def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) 
     return [controls + chords * (modes @ amplitude) for amplitude in amplitudes]
 
 
-def _check_decoded(geometry: Geometry, z: Tensor, name: str) -> int:
-    """Check the decoder's parameters at the ends (B, d), and tell their number D of variables."""
+def _check_decoded(geometry: Geometry, z: Tensor, name: str) -> None:
+    """Check the decoder's parameters at the ends (B, d)."""
 
-    def count(z: Tensor) -> Tensor:
-        p = geometry.decode_with_checks(z, name)  # of (b,)
-        return torch.full_like(z[:, 0], p.variables)  # (b,)
+    def check(z: Tensor) -> Tensor:
+        geometry.decode_with_checks(z, name)  # of (b,)
+        return z
 
-    return int(map_rows(count, z)[0])
+    map_rows(check, z)
 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ def apply_kernel(evaluate: Evaluate, *inputs: Tensor) -> Tensor:
     inputs
         N tensors of one shape ``(..., *event)``, independent of each other over ``...``.
     """
-    return _Kernel.apply(evaluate, _is_tracked(inputs), *inputs)[0]
+    return _Kernel.apply(evaluate, is_tracked(inputs), *inputs)[0]
 
 
 def prepare_inputs(**inputs: Tensor) -> tuple[list[Tensor], torch.dtype]:
@@ -65,7 +65,7 @@ class _Kernel(torch.autograd.Function):
         (partials,) = ctx.saved_tensors
         if grad is None:
             return None, None, *(None for _ in partials)
-        if _is_tracked((partials,)):
+        if is_tracked((partials,)):
             partials = _Once.apply(partials)
         for _ in range(ctx.events):
             grad = grad.unsqueeze(-1)
@@ -103,7 +103,7 @@ class _Kernel(torch.autograd.Function):
             )
         )
         # Gradients may be taken inside the map, which asked, or around it, which shows only here.
-        with_partials = with_partials or _is_tracked(inputs)
+        with_partials = with_partials or is_tracked(inputs)
         return _Kernel.apply(evaluate, with_partials, *inputs), (0, 1)
 
 
@@ -140,7 +140,8 @@ _ONCE = (
 )
 
 
-def _is_tracked(inputs: Sequence[Tensor]) -> bool:
+def is_tracked(inputs: Sequence[Tensor]) -> bool:
+    """Whether a derivative by one of the inputs may be asked for, in either mode."""
     return any(
         (torch.is_grad_enabled() and x.requires_grad) or unpack_dual(x).tangent is not None
         for x in inputs

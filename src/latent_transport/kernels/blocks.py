@@ -34,26 +34,6 @@ def map_blocks(
             output[block] = result
 
 
-def map_equal_blocks(
-    function: BlockFunction,
-    remainder: BlockFunction,
-    inputs: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    size: int,
-) -> None:
-    """As :func:`map_blocks` over contiguous outputs, but ``function`` sees one shape only.
-
-    What is left of the batch, fewer than ``size`` elements, is given to ``remainder``.
-    """
-    dims = outputs[0].ndim
-    inputs = [x.flatten(0, dims - 1) if dims else x[None] for x in inputs]
-    outputs = [x.view(-1, *x.shape[dims:]) for x in outputs]
-    whole = len(outputs[0]) // size * size
-    if whole:
-        map_blocks(function, [x[:whole] for x in inputs], [x[:whole] for x in outputs], size)
-    map_blocks(remainder, [x[whole:] for x in inputs], [x[whole:] for x in outputs], size)
-
-
 def iterate_blocks(
     shape: Sequence[int], size: int
 ) -> Iterator[tuple[int | slice | EllipsisType, ...]]:

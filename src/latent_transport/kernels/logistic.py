@@ -33,12 +33,12 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import holds
-from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
+from latent_transport.kernels import native
+from latent_transport.kernels.autograd import apply_kernel, is_tracked, prepare_inputs
 from latent_transport.kernels.blocks import (
     BlockFunction,
     choose_size,
     map_blocks,
-    map_equal_blocks,
 )
 from latent_transport.kernels.constants import (
     DIRECT_EDGES,
@@ -50,13 +50,12 @@ from latent_transport.kernels.constants import (
     STEEP,
     WIDE,
 )
-from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
+from latent_transport.kernels.dispatch import resolve_backend
 from latent_transport.kernels.wide import subtract_cdfs, sum_slopes
 
 LOG2_E = math.log2(math.e)  # 2^x is several times cheaper than e^x, above all at its underflow
 LAST = float(EDGES)  # the upper end of the window of summation
 BLOCK = 1 << 14  # pairs a block, so that the (2, 3, ...) temporaries stay in cache
-BREAK_EVEN = 150_000_000  # pairs after which a cold compilation has paid for itself
 
 
 def logistic_wasserstein1(loc_p: Tensor, scale_p: Tensor, loc_q: Tensor, scale_q: Tensor) -> Tensor:
@@ -147,11 +146,13 @@ def logistic_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> T
     inputs, dtype = prepare_inputs(loc=loc, scale=scale, dloc=dloc, dscale=dscale)
     norm = torch.empty_like(inputs[0], memory_format=torch.contiguous_format)
     size = choose_size(norm, BLOCK)
-    if _is_readable(norm):
-        map_blocks(_evaluate_norm, inputs, (norm,), size)
-        _replace_wide(_evaluate_norm_of_any, inputs, inputs[1:2], (norm,), size)
+    wide = _is_readable(norm)
+    if wide and not is_tracked(inputs) and resolve_backend(*inputs) == "c":
+        wide = native.logistic_norm(inputs, norm)
     else:
-        map_blocks(_evaluate_norm_of_any, inputs, (norm,), size)
+        map_blocks(_evaluate_norm if wide else _evaluate_norm_of_any, inputs, (norm,), size)
+    if wide:
+        _replace_wide(_evaluate_norm_of_any, inputs, inputs[1:2], (norm,), size)
     return norm.to(dtype)
 
 
@@ -165,17 +166,17 @@ def evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tens
     readable = _is_readable(value)
     closed = _evaluate if readable else _evaluate_any
     eager = functools.partial(closed, with_partials=with_partials)
-    match resolve_backend(value, BREAK_EVEN):
+    wide = readable
+    match resolve_backend(value, *inputs):
+        case "c":
+            wide = native.logistic_wasserstein1(inputs, value, partials)
         case "triton":
             from latent_transport.kernels import triton_logistic
 
             triton_logistic.launch(inputs, value, partials)
-        case "compiled":
-            compiled = functools.partial(compile_kernel(closed), with_partials=with_partials)
-            map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "eager" | "traced":
             map_blocks(eager, inputs, outputs, size)
-    if readable:
+    if wide:
         every = functools.partial(_evaluate_any, with_partials=with_partials)
         _replace_wide(every, inputs, inputs[1::2], outputs, size)
     return value, partials

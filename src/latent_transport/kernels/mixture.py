@@ -26,15 +26,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
-from latent_transport.kernels.blocks import choose_size, map_blocks, map_equal_blocks
+from latent_transport.kernels import native
+from latent_transport.kernels.autograd import apply_kernel, is_tracked, prepare_inputs
+from latent_transport.kernels.blocks import choose_size, map_blocks
 from latent_transport.kernels.constants import EDGES
-from latent_transport.kernels.dispatch import compile_kernel, resolve_backend
+from latent_transport.kernels.dispatch import resolve_backend
 from latent_transport.kernels.logistic import evaluate_blocks as evaluate_logistics
 from latent_transport.kernels.mixture_terms import prepare, subtract_arguments, subtract_weights
 from latent_transport.kernels.mixture_unrolled import evaluate as evaluate_unrolled
 
-BREAK_EVEN = 2_000_000  # pairs after which a cold compilation has paid for itself
 Z_MAX = 80.0  # sigmoid(-80) is nothing, and yet no denormal number, which would be slow
 BLOCK = 1 << 18  # values a (2, ..., K, 255) temporary may hold; three of them fit the outer cache
 
@@ -157,6 +157,9 @@ def mixture_norm(
         logits=logits, loc=loc, scale=scale, dlogits=dlogits, dloc=dloc, dscale=dscale
     )
     norm = inputs[0].new_empty(inputs[0].shape[:-1])
+    if not is_tracked(inputs) and resolve_backend(*inputs) == "c":
+        native.mixture_norm(inputs, norm)
+        return norm.to(dtype)
     size = max(1, choose_size(norm, BLOCK) // (EDGES * inputs[0].shape[-1]))
     map_blocks(_evaluate_norm, inputs, (norm,), size)
     return norm.to(dtype)
@@ -181,15 +184,13 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
     outputs = (value, *partials)
     size = max(1, choose_size(value, BLOCK) // (2 * components * EDGES))
     eager = functools.partial(_evaluate, with_partials=with_partials)
-    match resolve_backend(value, BREAK_EVEN):
+    match resolve_backend(value, *inputs):
+        case "c":
+            native.mixture_wasserstein1(inputs, value, partials)
         case "triton":
             from latent_transport.kernels import triton_mixture
 
             triton_mixture.launch(inputs, value, partials)
-        case "compiled":
-            unrolled = compile_kernel(evaluate_unrolled, fuse_all=True)
-            compiled = functools.partial(unrolled, with_partials=with_partials)
-            map_equal_blocks(compiled, eager, inputs, outputs, size)
         case "traced":
             unrolled = functools.partial(evaluate_unrolled, with_partials=with_partials)
             map_blocks(unrolled, inputs, outputs, size)

@@ -75,10 +75,7 @@ def test_settings_are_flattened():
         (("models", "digit0", "bits_per_dim"), "modelsDigitZeroBitsPerDim"),
         (("geodesics", "all planes/far", "pairs"), "geodesicsAllPlanesFarPairs"),
         (("run", "versions", "latent-transport"), "runVersionsLatentTransport"),
-        (
-            ("wasserstein1", "10/ours, compiled", "speedup"),
-            "wassersteinOneOneZeroOursCompiledSpeedup",
-        ),
+        (("wasserstein1", "10/ours, C", "speedup"), "wassersteinOneOneZeroOursCSpeedup"),
     ],
 )
 def test_names_of_macros(path, name):

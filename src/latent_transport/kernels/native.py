@@ -1,0 +1,125 @@
+"""The kernels compiled in C, a shared library beside its sources in the folder ``c``.
+
+It is built when the package is installed, where a C compiler is. What it computes is what
+:mod:`latent_transport.kernels.logistic` and :mod:`latent_transport.kernels.mixture` say; of its
+levels of instructions the highest is used that PyTorch finds (and that ``ATEN_CPU_CAPABILITY``
+allows).
+"""
+
+import ctypes
+import functools
+import importlib.machinery
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from latent_transport.kernels.constants import WIDE
+
+FOLDER = Path(__file__).with_name("c")
+NAME = "wasserstein1"
+LEVELS = {"AVX512": "avx512", "AVX2": "avx2"}  # by PyTorch's names; "plain" for the others
+# Values of an input that are worth a thread of their own: half a millisecond.
+_GRAIN = {
+    "logistic_wasserstein1": 8192,
+    "logistic_norm": 16384,
+    "mixture_wasserstein1": 512,
+    "mixture_norm": 1024,
+}
+
+
+_NO_MEMORY = "there is no memory left for one block of the W1 of mixtures"
+
+
+@functools.cache
+def load() -> ctypes.CDLL | None:
+    """The library, or None where it was not built, or not for this machine."""
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = FOLDER / (NAME + suffix)
+        if path.exists():
+            try:
+                return ctypes.CDLL(str(path))
+            except OSError:
+                continue
+    return None
+
+
+def can_read(tensors: Sequence[Tensor]) -> bool:
+    """Whether the memory of the tensors may be read at an address.
+
+    It may of plain tensors on a CPU, where nothing traces or transforms what is done to them.
+    """
+    return (
+        all(
+            type(x) in (Tensor, torch.nn.Parameter)
+            and x.device.type == "cpu"
+            and x.dtype in WIDE
+            and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+            for x in tensors
+        )
+        and _get_current_dispatch_mode() is None
+        and not torch._C._is_tracing()
+    )
+
+
+def logistic_wasserstein1(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> bool:
+    """Fill the value ``(...)`` and, unless they are empty, the partials ``(4, ...)``.
+
+    Whether a scale is above ``WIDE``, where the closed form alone does not serve.
+    """
+    return _call("logistic_wasserstein1", inputs, (value, partials), batch=value.ndim)
+
+
+def logistic_norm(inputs: Sequence[Tensor], norm: Tensor) -> bool:
+    """Fill the norm ``(...)``; whether a scale is above ``WIDE``, as above."""
+    return _call("logistic_norm", inputs, (norm,), batch=norm.ndim)
+
+
+def mixture_wasserstein1(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
+    """Fill the value ``(...)`` and, unless they are empty, the partials ``(6, ..., K)``."""
+    if _call("mixture_wasserstein1", inputs, (value, partials), batch=value.ndim):
+        raise MemoryError(_NO_MEMORY)
+
+
+def mixture_norm(inputs: Sequence[Tensor], norm: Tensor) -> None:
+    """Fill the norm ``(...)``."""
+    if _call("mixture_norm", inputs, (norm,), batch=norm.ndim):
+        raise MemoryError(_NO_MEMORY)
+
+
+def _call(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, batch: int) -> bool:
+    """Call a function of the library; the inputs have ``batch`` dimensions, or one more.
+
+    Inputs may have any strides; outputs are contiguous, and an empty one is not asked for.
+    """
+    inputs = [_materialize(x) for x in inputs]
+    sizes = inputs[0].shape
+    strides = [stride for x in inputs for stride in x.stride()]
+    arguments: list[Any] = [
+        batch,
+        (ctypes.c_int64 * len(sizes))(*sizes),
+        (ctypes.c_void_p * len(inputs))(*(x.data_ptr() for x in inputs)),
+        (ctypes.c_int64 * len(strides))(*strides),
+        *(ctypes.c_void_p(x.data_ptr() if x.numel() else None) for x in outputs),
+    ]
+    if name.startswith("logistic"):
+        arguments.append(ctypes.c_double(WIDE[inputs[0].dtype]))
+    threads = max(1, min(torch.get_num_threads(), inputs[0].numel() // _GRAIN[name]))
+    return bool(_function(name, inputs[0].dtype)(*arguments, threads))
+
+
+def _materialize(x: Tensor) -> Tensor:
+    """The tensor with its numbers in memory: not negated late, nor zeros that are nowhere."""
+    return x.clone() if x._is_zerotensor() or x.is_neg() else x
+
+
+@functools.cache
+def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
+    library = load()
+    precision = str(dtype).removeprefix("torch.")
+    level = LEVELS.get(torch.backends.cpu.get_cpu_capability(), "plain")
+    found = getattr(library, f"{name}_{level}_{precision}", None)
+    return found or getattr(library, f"{name}_plain_{precision}")
