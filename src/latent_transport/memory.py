@@ -10,7 +10,7 @@ to be kept, and nothing is won by computing it in parts.
 
 import math
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -77,6 +77,39 @@ def measure_row(compute: Sized, counts: tuple[int, int] = MEASURED) -> int:
     return max(1, math.ceil(growth))
 
 
+class RowSizes:
+    """What rows of a geometry's or a model's computations take, each measured once.
+
+    Measuring costs as much as computing a few dozen rows.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Hashable, int, torch.dtype, torch.device], int] = {}
+
+    def measure(
+        self,
+        name: Hashable,
+        like: Tensor,
+        compute: Sized,
+        counts: tuple[int, int] = MEASURED,
+    ) -> int:
+        """Bytes a row, as :func:`measure_row`.
+
+        Parameters
+        ----------
+        name : hashable
+            Tells the computation from the others.
+        like : Tensor, shape (..., d)
+            What it is done to: of another d, dtype or device it is measured anew.
+        compute, counts
+            As for :func:`measure_row`.
+        """
+        key = (name, like.shape[-1], like.dtype, like.device)
+        if key not in self._known:
+            self._known[key] = measure_row(compute, counts)
+        return self._known[key]
+
+
 def map_rows(
     function: Callable[..., Tensor],
     *rows: Tensor,
@@ -126,7 +159,11 @@ def map_rows(
 
 
 def map_segments(
-    function: Callable[[Tensor], Tensor], points: Tensor, *, memory: int | None = None
+    function: Callable[[Tensor], Tensor],
+    points: Tensor,
+    *,
+    sizes: RowSizes,
+    memory: int | None = None,
 ) -> Tensor:
     """Apply a function of polygons' segments to as many curves, or segments, as fit.
 
@@ -136,6 +173,8 @@ def map_segments(
         Maps points (..., N, d) to (..., N - 1), each value from its segment's two ends.
     points : Tensor, shape (..., N, d)
         Its argument.
+    sizes : RowSizes
+        Where it is known, or will be, what the segments of such points take.
     memory : int, optional
         Bytes that the temporaries may take; ``MEMORY`` by default.
 
@@ -148,7 +187,8 @@ def map_segments(
     if math.prod(lead) * count <= FEW or _is_whole([points]):
         return function(points)
     some = points.reshape(-1, dims)[: MEASURED[-1]]  # (8, d)
-    fitting = count_rows(measure_row(lambda rows: function(some[:rows])), memory)  # points
+    size = sizes.measure("segments", points, lambda rows: function(some[:rows]))
+    fitting = count_rows(size, memory)  # points
     curves = points.reshape(-1, count, dims)  # (B, N, d)
     step = max(1, fitting // count)  # curves
     runs = split_segments(count, count if fitting >= count else fitting)

@@ -28,7 +28,7 @@ from latent_transport.geometries.process import (
     without_validation,
 )
 from latent_transport.geometries.slopes import residual_slopes
-from latent_transport.memory import map_rows, map_segments
+from latent_transport.memory import RowSizes, map_rows, map_segments
 
 Decoder = Callable[[Tensor], Distribution]
 
@@ -48,6 +48,8 @@ class Geometry(ABC):
 
     Attributes
     ----------
+    row_sizes : RowSizes
+        What points take in memory while they are measured or differentiated, as far as is known.
     weighted : bool
         Whether the norm has a weight that varies over the latent space. Its curvature is no part of
         the residuals' first derivatives: :meth:`weight_curvature` tells it to solvers. A geometry
@@ -58,6 +60,7 @@ class Geometry(ABC):
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
+        self.row_sizes = RowSizes()
         self._attends = False  # as far as is known: a decoder whose attention has fused kernels
 
     @abstractmethod
@@ -316,7 +319,7 @@ class Geometry(ABC):
             p = self.decode(points)  # of (..., N)
             return self.residuals(p[..., :-1], p[..., 1:]).square().sum((-2, -1))  # (..., N - 1)
 
-        return map_segments(measure, points, memory=memory)
+        return map_segments(measure, points, sizes=self.row_sizes, memory=memory)
 
     @outside_inference_mode()
     def norm(self, z: Tensor, v: Tensor) -> Tensor:

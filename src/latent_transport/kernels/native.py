@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import _get_current_dispatch_mode
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from latent_transport.kernels.constants import WIDE
 
@@ -60,7 +60,10 @@ def can_read(tensors: Sequence[Tensor]) -> bool:
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
             for x in tensors
         )
-        and _get_current_dispatch_mode() is None
+        # Modes of PyTorch itself (with a key) trace or fake; others look on, or keep account.
+        and all(
+            getattr(mode, "_mode_key", None) is None for mode in _get_current_dispatch_mode_stack()
+        )
         and not torch._C._is_tracing()
     )
 

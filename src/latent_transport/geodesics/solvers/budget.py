@@ -9,7 +9,7 @@ from torch import Tensor
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
 from latent_transport.geometries.base import Geometry
-from latent_transport.memory import MEMORY, count_rows, measure_row
+from latent_transport.memory import MEMORY, count_rows
 
 MATRICES = 7  # of a curve: kept, factorised, solved with, and their copies
 VECTORS = 64  # of a curve's free coordinates: secants, products of them, and where it stands
@@ -59,9 +59,12 @@ class MemoryBudget:
                 torch.autograd.grad(energy, z)
             return energy
 
-        found = [measure_row(differentiate, LENGTHS)]
-        if self.matrices:
-            found.append(
-                measure_row(lambda n: normal_matrix(geometry, points[:, :n], basis[:n]), LENGTHS)
-            )
-        return max(found)
+        def multiply(count: int) -> Tensor:
+            return normal_matrix(geometry, points[:, :count], basis[:count])
+
+        sizes = geometry.row_sizes
+        found = sizes.measure("gradient", points, differentiate, LENGTHS)
+        if not self.matrices:
+            return found
+        name = ("normal matrix", basis.shape[1])
+        return max(found, sizes.measure(name, points, multiply, LENGTHS))

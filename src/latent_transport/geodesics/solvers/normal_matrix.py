@@ -8,7 +8,7 @@ from torch import Tensor
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.slopes import curvature_slopes, residual_slopes
-from latent_transport.memory import count_rows, measure_row, split_segments
+from latent_transport.memory import count_rows, split_segments
 
 GENEROUS = 16  # copies of decoded points and their derivatives below which none is counted
 FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
@@ -112,4 +112,5 @@ def _count_points(geometry: Geometry, z: Tensor, memory: int | None) -> int:
             _accumulate(geometry, some[None, :count], basis, half)
             return half
 
-        return max(2, count_rows(measure_row(compute, FEW_POINTS), memory))
+        found = geometry.row_sizes.measure("normal matrix", z, compute, FEW_POINTS)
+        return max(2, count_rows(found, memory))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geometries.base import Geometry
-from latent_transport.memory import count_rows, measure_row, split_segments
+from latent_transport.memory import count_rows, split_segments
 
 GENEROUS = 64  # copies of decoded points below which none is counted
 FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
@@ -78,4 +78,5 @@ def _count_points(geometry: Geometry, points: Tensor) -> int:
     def compute(count: int) -> object:
         return _differentiate(geometry, points[:, :count])
 
-    return max(2, count_rows(measure_row(compute, FEW_POINTS)))
+    size = geometry.row_sizes.measure("gradient of one", points, compute, FEW_POINTS)
+    return max(2, count_rows(size))

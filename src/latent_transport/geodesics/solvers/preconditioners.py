@@ -97,9 +97,10 @@ class Preconditioner(ABC):
 class NormalMatrices(Preconditioner):
     r"""Gauss-Newton: :math:`M = 2 (J^T J + W + \epsilon K)`, dense.
 
-    J is the Jacobian of the residuals, and of what stands for their curvature; W the curvature of the geometry's weight, which J does not
-    see, where it is positive; K the energy in the latent space's own metric, scaled to this
-    curve's, which holds back the directions that the decoder ignores (Levenberg 1944).
+    J is the Jacobian of the residuals, and of what stands for their curvature; W the curvature of
+    the geometry's weight, which J does not see, where it is positive; K the energy in the latent
+    space's own metric, scaled to this curve's, which holds back the directions that the decoder
+    ignores (Levenberg 1944).
     """
 
     def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
