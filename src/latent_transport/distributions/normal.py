@@ -76,7 +76,7 @@ class NormalFamily(Family[Normal]):
 
 
 def _root_of_product(x: Tensor, y: Tensor) -> Tensor:
-    """Root of xy; of each factor where their product overflows or underflows."""
+    """Root of xy; of each factor where their product, or its inverse in a slope, overflows."""
     product, info = x * y, torch.finfo(x.dtype)  # (..., D)
-    fits = (product > info.tiny) & (product < info.max)  # (..., D)
+    fits = (product > info.tiny**0.75) & (product < info.max)  # (..., D)
     return torch.where(fits, torch.where(fits, product, 1).sqrt(), x.sqrt() * y.sqrt())

@@ -19,6 +19,9 @@ Count = int | Literal["auto"]
 FIRST_CONTROLS = 8
 FIRST_POINTS = 32
 MOST_CONTROLS = 57  # 8, 15, 29, 57
+WORTHWHILE = (
+    0.25  # share of an uneven speed that a finer spline must leave at most to be made finer
+)
 MOST_POINTS = 497  # 32, 63, 125, 249, 497
 
 
@@ -68,7 +71,9 @@ def solve_as_needed(
 
     A curve whose energy or length a finer polygon disproves gets twice the segments; one whose
     speed is uneven, twice the intervals of its spline. Both go on from where they are, up to 497
-    points and 57 control points. Only what is ``"auto"`` is refined, and only splines are.
+    points and 57 control points. Only what is ``"auto"`` is refined, and only splines are. What has
+    converged is not given up for a finer spline that does not, and one that is hardly more even
+    than the one before it is the last.
 
     Parameters
     ----------
@@ -85,25 +90,29 @@ def solve_as_needed(
     """
     everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
     first = FIRST_POINTS if points == "auto" else points
-    work, done, order = [(everyone, spline, first)], [], []
-    spent = torch.zeros_like(everyone)  # (B,), steps of earlier rounds
+    work = [(everyone, spline, first)]
+    rounds: list[Solution] = []
+    spent = torch.zeros_like(everyone)  # (B,), steps of all rounds
+    kept, place = -torch.ones_like(everyone), torch.zeros_like(everyone)  # (B,): of which round
+    excess = torch.full_like(spline.start[:, 0], torch.inf)  # (B,), of converged curves
     while work:
         rows, start, count = work.pop()
         found = _solve(geometry, solver, start, count, memory)
         spent[rows] += found.report.iterations
-        final = torch.ones_like(rows, dtype=torch.bool)  # (b,)
+        converged = found.report.converged  # (b,)
+        better = converged | (excess[rows] == torch.inf)  # (b,)
+        kept[rows[better]], place[rows[better]] = len(rounds), better.nonzero().squeeze(-1)
+        rounds.append(found)
+        enough = converged & (found.measures.excess > WORTHWHILE * excess[rows])  # (b,)
+        excess[rows] = torch.where(converged, found.measures.excess, excess[rows])
         if isinstance(found.curve, CubicSpline):
             for wanted, finer, more in _refine(found, found.curve, count, controls, points):
-                final &= ~wanted
-                chosen = wanted.nonzero().squeeze(-1)  # (c,)
+                chosen = (wanted & ~enough).nonzero().squeeze(-1)  # (c,)
                 if len(chosen):
                     work.append((rows[chosen], finer[chosen], more))
-        kept = final.nonzero().squeeze(-1)  # (k,)
-        if len(kept):
-            done.append(found[kept])
-            order.append(rows[kept])
-    place = torch.cat(order).argsort()  # (B,)
-    solution = _join(done)[place]
+    parts = [(kept == number).nonzero().squeeze(-1) for number in range(len(rounds))]
+    solution = _join([x[place[rows]] for x, rows in zip(rounds, parts, strict=True) if len(rows)])
+    solution = solution[torch.cat(parts).argsort()]
     solution.report.iterations.copy_(spent)
     return solution
 

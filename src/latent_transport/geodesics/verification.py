@@ -52,6 +52,11 @@ class Measures:
     uneven: Tensor
     rounded: Tensor
 
+    @property
+    def excess(self) -> Tensor:
+        """Energy over squared length, less 1: (B,). 0 at constant speed."""
+        return self.energy / self.length.square() - 1
+
     def __getitem__(self, rows: Tensor) -> "Measures":
         """Return the measures of the curves with the given numbers."""
         return Measures(*(value[rows] for value in vars(self).values()))

@@ -36,7 +36,7 @@ class TrustRegion:
     poor: float = 0.25
     fine: float = 0.75
     shrinking: float = 0.25
-    growing: float = 1.6
+    growing: float = 2.0
     cramped: float = 0.1
     calming: float = 0.5
 
