@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline, Curve, select_curves
-from latent_transport.geodesics.solvers.base import Report, Solver
+from latent_transport.geodesics.solvers.base import Approaching, Report, Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.verification import Measures, measure_finely
 from latent_transport.geometries.base import Geometry
@@ -90,9 +90,11 @@ def solve_as_needed(
     """
     everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
     first = FIRST_POINTS if points == "auto" else points
+    spent = torch.zeros_like(everyone)  # (B,), steps of all rounds
+    if isinstance(solver, Approaching):
+        spline, spent = solver.approach(geometry, spline, _parameters(spline, first))
     work = [(everyone, spline, first)]
     rounds: list[Solution] = []
-    spent = torch.zeros_like(everyone)  # (B,), steps of all rounds
     kept, place = -torch.ones_like(everyone), torch.zeros_like(everyone)  # (B,): of which round
     excess = torch.full_like(spline.start[:, 0], torch.inf)  # (B,), of converged curves
     while work:
@@ -121,8 +123,7 @@ def _solve(
     geometry: Geometry, solver: Solver, spline: CubicSpline, points: int, memory: int
 ) -> Solution:
     """Solve curves on polygons of so many corners, and verify them."""
-    t = torch.linspace(0, 1, points, dtype=spline.start.dtype, device=spline.start.device)  # (N,)
-    curve, report = solver.minimize(geometry, spline, t)
+    curve, report = solver.minimize(geometry, spline, _parameters(spline, points))
     measures = measure_finely(geometry, curve, points, memory)
     outcome = report.outcome.clone()  # (b,)
     for disproved, reason in (
@@ -134,6 +135,11 @@ def _solve(
     number = torch.full_like(outcome, points)  # (b,)
     controls = torch.full_like(outcome, spline.controls.shape[1])  # (b,)
     return Solution(curve, report.with_outcome(outcome), measures, controls, number)
+
+
+def _parameters(spline: CubicSpline, points: int) -> Tensor:
+    """Parameters of so many corners, equally spaced: (N,)."""
+    return torch.linspace(0, 1, points, dtype=spline.start.dtype, device=spline.start.device)
 
 
 def _refine(

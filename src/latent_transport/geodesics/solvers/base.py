@@ -1,11 +1,11 @@
 """What a solver is, and what it reports about each curve.
 
 A solver is an object, configured when it is made, with one method,
-``minimize(geometry, spline, t) -> (curve, Report)``.
+``minimize(geometry, spline, t) -> (curve, Report)``. It may have another, ``approach``.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -80,6 +80,20 @@ class Report:
             torch.cat(histories, 1),
             sum(report.seconds for report in reports),
         )
+
+
+@runtime_checkable
+class Approaching(Protocol):
+    """A solver that comes close to the minimum at less cost, before it is to be exact."""
+
+    def approach(
+        self, geometry: Geometry, spline: CubicSpline, t: Tensor
+    ) -> tuple[CubicSpline, Tensor]:
+        """Return curves to start from, and the steps (B,) that they took.
+
+        ``t`` are the parameters on which they will be solved.
+        """
+        ...
 
 
 class Solver(Protocol):

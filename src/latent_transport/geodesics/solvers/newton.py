@@ -1,7 +1,7 @@
 """Newton's method in a trust region, on the control points of many curves at once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +11,7 @@ from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.rounding import energy_rounding, square_noise
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import Finish
-from latent_transport.geodesics.solvers.krylov import KrylovModels, Model
+from latent_transport.geodesics.solvers.krylov import KrylovModels, KrylovRule, Model
 from latent_transport.geodesics.solvers.objective import Objective, energy_objective
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.solvers.preconditioners import Preconditioner
@@ -58,12 +58,19 @@ class Newton:
         From a geometry, a batch of curves and their polygons' parameters.
     region : TrustRegion
         How radii follow the models' success.
+    rule : KrylovRule
+        How models are built.
+    others : tuple of float
+        Times as many segments have the polygons with other corners that a converged curve is tried
+        on.
     """
 
     max_iterations: int
     tolerance: float
     make_preconditioner: MakePreconditioner
     region: TrustRegion = field(default_factory=TrustRegion)
+    rule: KrylovRule = field(default_factory=KrylovRule)
+    others: tuple[float, ...] = OTHERS
 
     def minimize(
         self,
@@ -83,8 +90,9 @@ class Newton:
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = self._begin(spline, *objective(active, spline.controls))
         preconditioner = self.make_preconditioner(geometry, spline, t)
-        models = KrylovModels(objective, preconditioner)
-        others = [energy_objective(geometry, spline, grid) for grid in _other_grids(t)]
+        models = KrylovModels(objective, preconditioner, self.rule)
+        grids = _other_grids(t, self.others)
+        others = [energy_objective(geometry, spline, grid) for grid in grids]
         rounding = energy_rounding(square_noise(geometry, spline), state.energy, len(t))  # (B,)
         state.outcome[state.energy <= rounding] = Outcome.CONVERGED
         history = [state.energy.clone()]
@@ -224,7 +232,7 @@ class Newton:
         state.outcome[rows[lost & ~close]] = Outcome.STALLED
 
 
-def _other_grids(t: Tensor) -> list[Tensor]:
+def _other_grids(t: Tensor, shares: Sequence[float]) -> list[Tensor]:
     """Fewer parameters, between those of ``t`` (N,) but for the ends."""
-    counts = [max(2, round(share * (len(t) - 1))) for share in OTHERS]
+    counts = [max(2, round(share * (len(t) - 1))) for share in shares]
     return [torch.linspace(0, 1, n + 1, dtype=t.dtype, device=t.device) for n in counts]
