@@ -47,7 +47,7 @@ INLINE void FN(read_mixture)(const FN(Mixture) *mixture, const FN(View) *views,
 /* exp(x) for x <= 0 */
 INLINE REAL FN(exp_below)(REAL x) {
   x = FN(clamp)(x, -1000, 0); /* nothing below, and yet finite */
-  REAL whole = FN(round_down)(x * (REAL)LOG2_E + (REAL)0.5);
+  REAL whole = FN(round)(x * (REAL)LOG2_E);
   /* ln 2 in two parts, of which the first times an integer is exact. */
   REAL high = (REAL)(DOUBLE ? 0.693147180369123816490 : 0.693359375);
   REAL low = (REAL)(DOUBLE ? 1.90821492927058770002e-10 : -2.12194440054690583e-4);
