@@ -39,7 +39,7 @@ class BuildKernels(build_ext):
                 reason = error
         raise CompileError(
             "no working C compiler, so this installs without the C kernels: W1 runs many times "
-            "slower. With a compiler, install again"
+            "slower. With a compiler, install again with --force-reinstall --no-cache-dir"
         ) from reason
 
     def get_export_symbols(self, extension: Extension) -> list[str]:
