@@ -1,10 +1,13 @@
 """What the C kernels promise beyond their numbers: any input and thread, a way on without them."""
 
+import ast
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import kernel_reference as reference
@@ -298,6 +301,19 @@ def test_a_folder_that_may_not_be_read_counts_as_empty(folder, monkeypatch):
     monkeypatch.setattr(Path, "exists", refuse)
     assert native.load() is None
     assert "Permission denied" in native.explain()
+
+
+def test_fast_mathematics_of_the_environment_is_switched_off():
+    """CFLAGS come before our flags; -ffast-math among them would forget what is no number."""
+    compiler = sysconfig.get_config_var("CC")
+    if not compiler or not shutil.which(compiler.split()[0]):
+        pytest.skip("there is no C compiler")
+    setup = (SOURCE.parent / "setup.py").read_text("utf-8")
+    flags = ast.literal_eval(re.search(r"^FLAGS = (\[.*?^\])", setup, re.MULTILINE | re.DOTALL)[1])
+    command = [*compiler.split(), "-ffast-math", *flags, "-dM", "-E", "-x", "c", os.devnull]
+    macros = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "__FAST_MATH__" not in macros
+    assert "#define __FINITE_MATH_ONLY__ 0" in macros
 
 
 def test_the_sources_have_the_constants_of_the_others():
