@@ -6,8 +6,10 @@ from setuptools.errors import CompileError, LinkError
 
 FOLDER = "src/latent_transport/kernels/c"
 HEADERS = ("precisions", "elementary", "views", "logistic", "mixture")
-# No -ffast-math: it would let the compiler take rounding apart, and forget what is not a number.
+# No -ffast-math, not from CFLAGS either: it would let the compiler take rounding apart, and forget
+# what is not a number.
 FLAGS = [
+    "-fno-fast-math",
     "-O3",
     "-std=gnu11",
     "-ffp-contract=fast",
@@ -39,7 +41,7 @@ class BuildKernels(build_ext):
                 reason = error
         raise CompileError(
             "no working C compiler, so this installs without the C kernels: W1 runs many times "
-            "slower. With a compiler, install again"
+            "slower. With a compiler, install again with --force-reinstall --no-cache-dir"
         ) from reason
 
     def get_export_symbols(self, extension: Extension) -> list[str]:

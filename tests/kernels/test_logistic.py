@@ -270,7 +270,8 @@ def test_equal_distributions_have_exactly_no_distance_and_no_gradient():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_extreme_inputs_stay_finite(dtype):
-    loc = torch.tensor([-1e30, -1e6, -3.0, -0.5, 0.0, 0.5, 7.0, 254.5, 255.0, 300.0, 1e30])
+    odd = 2.0**23 + 1  # to which float32 cannot add 1/2
+    loc = torch.tensor([-1e30, -odd, -1e6, -3, -0.5, 0, 0.5, 7, 254.5, 255, 300, odd, 1e30])
     scale = torch.tensor([0.0, 1e-30, 1e-5, 1e-3, 0.33, 1.0, 1e3, 1e6, 1e30])
     loc, scale = (x.ravel().to(dtype) for x in torch.meshgrid(loc, scale, indexing="ij"))
     n = len(loc)

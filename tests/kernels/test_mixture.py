@@ -229,6 +229,12 @@ def test_scalars_are_refused_by_name():
         mixture_wasserstein1(x, x, x, x, torch.ones(()), x)
 
 
+@pytest.mark.parametrize("function", [mixture_wasserstein1, mixture_norm])
+def test_mixtures_of_nothing_are_refused(function):
+    with pytest.raises(ValueError, match=r"shape \(3, 0\).*at least one mixture component"):
+        function(*(torch.ones(3, 0) for _ in range(6)))
+
+
 @pytest.mark.parametrize(("components", "pairs"), [(1, 400_000), (3, 60_000)])
 def test_memory_is_a_few_values_a_pair(components, pairs, implementation):
     """Peak memory beyond the inputs, the saved partials and the gradients: below 100 B a pair."""

@@ -63,8 +63,16 @@ def draw_wide(n):
     return p
 
 
+def draw_far():
+    """Steep pairs of which one is so far away that float32 cannot add half a level to it."""
+    q = draw(100, None, None)
+    q[0], q[1] = 2.0**23 + 1 + 2 * torch.arange(100), 1e-4
+    return q
+
+
 CASES = {
     "logistic-wide": draw_wide(100),
+    "logistic-far": draw_far(),
     **{f"logistic-{d}": draw(150, None, d) for d in (None, 0.3, 0.003, 0.0)},
     **{f"mixture-{d}": draw(20, 3, d) for d in (None, 0.003)},
 }

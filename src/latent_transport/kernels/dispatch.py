@@ -98,8 +98,8 @@ def _has_c() -> bool:
 def _warn_without_c() -> None:
     """Say once in a process what is missing."""
     warnings.warn(
-        "latent_transport was installed without its C kernels, as where no C compiler is; W1 takes "
-        "many times longer. Install a C compiler, then this package again",
+        f"latent_transport runs without its C kernels ({native.explain()}): W1 takes many times "
+        f"longer; {native.REMEDY}",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -108,8 +108,8 @@ def _warn_without_c() -> None:
 def _require_c(tensor: Tensor) -> None:
     if native.load() is None:
         raise ImportError(
-            "the backend is 'c', but the C kernels were not built, as where no C compiler is "
-            "found; install one, then this package again, or choose the backend 'auto'"
+            f"the backend is 'c', but there are no C kernels ({native.explain()}); "
+            f"{native.REMEDY}, or choose the backend 'auto'"
         )
     if tensor.device.type != "cpu":
         raise ValueError(

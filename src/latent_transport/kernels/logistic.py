@@ -14,7 +14,7 @@ Two logistic cdfs cross at most once. With c edges below the crossing and the pa
 whose weights w are sums of signs. c is locally constant, so it does not enter the gradient. Each
 partial sum is a lattice tail :math:`T(x, s) = \sum_{j \ge 0} \sigma(-(x + 1/2 + j)/s)`,
 
-.. math:: Q(b) = [b > m] (b - n - f(m - n, s)) + T(|b - m|, s), \quad n = \lfloor m + 1/2 \rfloor,
+.. math:: Q(b) = [b > m] (b - n - f(m - n, s)) + T(|b - m|, s), \quad n = \operatorname{round}(m),
 
 where :math:`f(\phi, s) = T(-\phi, s) - T(\phi, s)` is the offset of the lattice against the centre.
 T is four edges summed as they are plus a midpoint Euler-Maclaurin expansion behind them, with an
@@ -252,7 +252,7 @@ def _evaluate_any(
 
 def _split_pair(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
     """Edges 0, c, 255 of a pair ``(2, ...)``, and their weights, ``(3, ...)`` both."""
-    level = (loc[0] + 0.5).floor_()  # (...)
+    level = loc[0].round()  # (...)
     phase = loc[0] - level  # (...)
     return _split(level, phase, scale[0], loc[0] - loc[1], scale[0] - scale[1])
 
@@ -261,7 +261,7 @@ def _subtract_sums(
     edges: Tensor, weights: Tensor, loc: Tensor, scale: Tensor, with_partials: bool
 ) -> tuple[Tensor, ...]:
     """Weighted sum of Q_p - Q_q at the edges, and if asked for its four partials, ``(...)``."""
-    level = (loc + 0.5).floor_()  # (2, ...)
+    level = loc.round()  # (2, ...)
     phase = loc - level  # (2, ...)
     dloc, dscale = loc[0] - loc[1], scale[0] - scale[1]  # (...)
 
@@ -290,7 +290,7 @@ def _evaluate_norm(loc: Tensor, scale: Tensor, dloc: Tensor, dscale: Tensor) -> 
     """Local norm, ``(...)``."""
     loc = loc.clamp(-LIMIT, LIMIT)
     scale = scale.clamp(MIN_SCALE, LIMIT)
-    level = (loc + 0.5).floor()
+    level = loc.round()
     phase = loc - level
     # The tangent's crossing is that of p and p + eps d.
     edges, weights = _split(level, phase, scale, dloc, dscale)  # (3, ...)
@@ -310,7 +310,7 @@ def _evaluate_norm_of_any(
     (norm,) = _evaluate_norm(loc, scale.clamp(max=widest), dloc, dscale)
     loc = loc.clamp(-LIMIT, LIMIT)
     scale = scale.clamp(MIN_SCALE, LIMIT)
-    level = (loc + 0.5).floor()
+    level = loc.round()
     edges, weights = _split(level, loc - level, scale, dloc, dscale)  # (3, ...)
     by_loc, by_scale = sum_slopes(edges, weights, loc, scale)
     return (torch.where(scale > widest, (by_loc * dloc + by_scale * dscale).abs(), norm),)

@@ -72,7 +72,7 @@ def mixture_wasserstein1(
     TypeError
         If an input is not a real floating-point tensor.
     ValueError
-        If the inputs have no component dimension.
+        If the inputs have no component dimension, or no component.
     NotImplementedError
         On a second derivative.
 
@@ -172,7 +172,13 @@ def _prepare(**inputs: Tensor) -> tuple[list[Tensor], torch.dtype]:
                 f"{name} has no dimensions, expected (..., K) with K mixture components; a single "
                 f"logistic is {name}.unsqueeze(-1)"
             )
-    return prepare_inputs(**inputs)
+    prepared, dtype = prepare_inputs(**inputs)
+    if prepared[0].shape[-1] == 0:
+        raise ValueError(
+            f"{', '.join(inputs)} have shape {tuple(prepared[0].shape)}, expected (..., K) with "
+            "at least one mixture component"
+        )
+    return prepared, dtype
 
 
 def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Tensor, Tensor]:

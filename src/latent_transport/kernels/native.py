@@ -21,6 +21,10 @@ from latent_transport.kernels.constants import WIDE
 
 FOLDER = Path(__file__).with_name("c")
 NAME = "wasserstein1"
+# Pip keeps the wheel that it built without a compiler, and would take it again.
+REMEDY = (
+    "install a C compiler, then this package again by pip install --force-reinstall --no-cache-dir"
+)
 LEVELS = {"AVX512": "avx512", "AVX2": "avx2"}  # by PyTorch's names; "plain" for the others
 # Values of an input that are worth a thread of their own: half a millisecond.
 _GRAIN = {
@@ -34,17 +38,30 @@ _GRAIN = {
 _NO_MEMORY = "there is no memory left for one block of the W1 of mixtures"
 
 
-@functools.cache
 def load() -> ctypes.CDLL | None:
     """The library, or None where it was not built, or not for this machine."""
+    found = _load()
+    return None if isinstance(found, str) else found
+
+
+def explain() -> str:
+    """Why there is no library."""
+    found = _load()
+    return found if isinstance(found, str) else ""
+
+
+@functools.cache
+def _load() -> ctypes.CDLL | str:
+    """The library, or why there is none."""
+    reason = "none were built, as where no C compiler is found"
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = FOLDER / (NAME + suffix)
-        if path.exists():
-            try:
+        try:
+            if path.exists():
                 return ctypes.CDLL(str(path))
-            except OSError:
-                continue
-    return None
+        except OSError as error:
+            reason = f"{path.name} does not load here: {error}"
+    return reason
 
 
 def can_read(tensors: Sequence[Tensor]) -> bool:
@@ -58,6 +75,7 @@ def can_read(tensors: Sequence[Tensor]) -> bool:
             and x.device.type == "cpu"
             and x.dtype in WIDE
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
+            and not torch._is_functional_tensor(x)
             for x in tensors
         )
         # Modes of PyTorch itself (with a key) trace or fake; others look on, or keep account.

@@ -56,7 +56,7 @@ def evaluate(
     loc_q, scale_q = _load(loc_q_pointer, scale_q_pointer, i, inside)
     dloc, dscale = loc_p - loc_q, scale_p - scale_q
 
-    level_p = tl.floor(loc_p + 0.5)
+    level_p = _round(loc_p)
     phase_p = loc_p - level_p
     parallel = dscale == 0.0
     crossing = phase_p - 0.5 - scale_p * dloc / tl.where(parallel, 1.0, dscale)
@@ -73,7 +73,7 @@ def evaluate(
     loc_p, loc_q = tl.where(wide_p, mean, loc_p), tl.where(wide_q, mean, loc_q)
     scale_p, scale_q = tl.where(wide_p, SMOOTH, scale_p), tl.where(wide_q, SMOOTH, scale_q)
     dloc, dscale = loc_p - loc_q, scale_p - scale_q
-    level_p, level_q = tl.floor(loc_p + 0.5), tl.floor(loc_q + 0.5)
+    level_p, level_q = _round(loc_p), _round(loc_q)
     phase_p, phase_q = loc_p - level_p, loc_q - level_q
 
     offset_p, offset_loc_p, offset_scale_p = _staircase(phase_p, scale_p)
@@ -172,6 +172,13 @@ def _sigmoid(z):
 @triton.jit
 def _clamp(x, low, high):
     return tl.minimum(tl.maximum(x, low), high)
+
+
+@triton.jit
+def _round(loc):
+    """The nearest level; loc + 1/2 would be rounded where loc is large."""
+    below = tl.floor(loc)
+    return below + tl.where(loc - below < 0.5, 0.0, 1.0)
 
 
 @triton.jit

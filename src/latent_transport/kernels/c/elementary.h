@@ -1,8 +1,7 @@
 /* Elementary functions without branches or calls, which a compiler turns into vectors.
 
    The polynomials are Chebyshev fits. Nothing here may be reassociated: the rounding by a large
-   number would vanish. What is not a number
-   stays that. */
+   number would vanish. What is not a number stays that. */
 
 INLINE REAL FN(clamp)(REAL x, REAL least, REAL most) {
   return x < least ? least : x > most ? most : x;
@@ -17,11 +16,16 @@ INLINE REAL FN(absolute)(REAL x) { return x < 0 ? -x : x; }
 #undef ROUNDING
 #define ROUNDING ((REAL)(DOUBLE ? 6755399441055744.0 : 12582912.0))
 
-/* The integer below; larger numbers than a quarter of ROUNDING as they are. */
-INLINE REAL FN(round_down)(REAL x) {
+/* The nearest integer; larger numbers than a quarter of ROUNDING as they are. */
+INLINE REAL FN(round)(REAL x) {
   REAL near = (x + ROUNDING) - ROUNDING;
-  REAL below = near - (REAL)(near > x ? 1 : 0);
-  return FN(absolute)(x) < ROUNDING / 4 ? below : x;
+  return FN(absolute)(x) < ROUNDING / 4 ? near : x;
+}
+
+/* The integer below, likewise. */
+INLINE REAL FN(round_down)(REAL x) {
+  REAL near = FN(round)(x);
+  return near - (REAL)(near > x ? 1 : 0);
 }
 
 #define TERM(p, y, c) ((p) * (y) + (REAL)(c))

@@ -42,7 +42,7 @@ INLINE void FN(read_side)(FN(Side) *side, const REAL *loc, const REAL *scale) {
     side->loc[i] = FN(clamp)(loc[i], (REAL)-LIMIT, (REAL)LIMIT);
     side->scale[i] = FN(clamp)(scale[i], (REAL)MIN_SCALE, (REAL)LIMIT);
     side->inverse[i] = 1 / side->scale[i];
-    side->level[i] = FN(round_down)(side->loc[i] + (REAL)0.5);
+    side->level[i] = FN(round)(side->loc[i]);
     side->phase[i] = side->loc[i] - side->level[i];
   }
 }
@@ -331,7 +331,8 @@ EXPORT int FN(logistic_wasserstein1)(int dims, const int64_t *sizes, const REAL 
                                      const int64_t *strides, REAL *value, REAL *partials,
                                      double widest, int threads) {
   int64_t n = FN(count)(dims, sizes);
-  REAL *outputs[5] = {value, partials, partials + n, partials + 2 * n, partials + 3 * n};
+  REAL *rows = partials ? partials : value;
+  REAL *outputs[5] = {value, rows, rows + n, rows + 2 * n, rows + 3 * n};
   return FN(map_blocks)(partials ? FN(evaluate_partials) : FN(evaluate_values), dims, sizes, inputs,
                         strides, 2, partials ? 5 : 1, outputs, widest, threads);
 }

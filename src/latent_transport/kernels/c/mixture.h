@@ -47,7 +47,7 @@ INLINE void FN(read_mixture)(const FN(Mixture) *mixture, const FN(View) *views,
 /* exp(x) for x <= 0 */
 INLINE REAL FN(exp_below)(REAL x) {
   x = FN(clamp)(x, -1000, 0); /* nothing below, and yet finite */
-  REAL whole = FN(round_down)(x * (REAL)LOG2_E + (REAL)0.5);
+  REAL whole = FN(round)(x * (REAL)LOG2_E);
   /* ln 2 in two parts, of which the first times an integer is exact. */
   REAL high = (REAL)(DOUBLE ? 0.693147180369123816490 : 0.693359375);
   REAL low = (REAL)(DOUBLE ? 1.90821492927058770002e-10 : -2.12194440054690583e-4);
@@ -241,10 +241,23 @@ APART void FN(sum_partials)(const FN(Mixture) *p, const FN(Mixture) *q, const FN
   FN(sum_edges)(p, q, change, centre, components, value, 1);
 }
 
-/* Partials by logits, locations and scales, each `size` apart, of `count` pairs. */
-INLINE void FN(write_partials)(const FN(Mixture) *mixture, REAL orientation, int components,
-                               int count, int64_t size, REAL *out) {
+/* Partials by logits, locations and scales, each `size` apart, of `count` pairs. Without a distance
+   a partial is 0, or no number if its own component has none. */
+INLINE void FN(write_partials)(const FN(Mixture) *mixture, const REAL *value, REAL orientation,
+                               int components, int count, int64_t size, REAL *out) {
   FN(Lanes) mean;
+  for (int j = 0; j < components; j++) {
+    REAL *area = mixture->area[j], *mass = mixture->mass[j], *moment = mixture->moment[j];
+    SIMD
+    for (int i = 0; i < PAIRS; i++) {
+      REAL own = mixture->loc[j][i] + mixture->scale[j][i];
+      REAL nothing = own != own ? own : 0;
+      int none = value[i] != value[i];
+      area[i] = none ? nothing : area[i];
+      mass[i] = none ? nothing : mass[i];
+      moment[i] = none ? nothing : moment[i];
+    }
+  }
   SIMD
   for (int i = 0; i < PAIRS; i++) mean[i] = 0;
   for (int j = 0; j < components; j++)
@@ -314,9 +327,9 @@ EXPORT int FN(mixture_wasserstein1)(int dims, const int64_t *sizes, const REAL *
       if (partials) {
         int64_t size = n * components;
         FN(sum_partials)(&p, &q, &change, centre, components, values);
-        FN(write_partials)(&p, 1, components, count, size, partials + first * components);
-        FN(write_partials)
-        (&q, -1, components, count, size, partials + 3 * size + first * components);
+        REAL *out = partials + first * components;
+        FN(write_partials)(&p, values, 1, components, count, size, out);
+        FN(write_partials)(&q, values, -1, components, count, size, out + 3 * size);
       } else {
         FN(sum_values)(&p, &q, &change, centre, components, values);
       }
