@@ -93,15 +93,15 @@ def test_solvers_agree_where_one_minimum_is():
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 def test_report_tells_what_happened(solver):
     geometry, z0, z1 = logistic_pairs()
-    paths = lt.connecting_geodesics(geometry, z0, z1, solver=solver, controls=8, points=32)
-    report, t = paths.report, torch.linspace(0, 1, 32, dtype=torch.float64)
+    t = torch.linspace(0, 1, 32, **DOUBLE)
+    curve, report = solver.minimize(geometry, CubicSpline.straight(z0, z1, 8), t)
     history = report.energy_history
     assert (history[1:] <= history[:-1]).all()
     torch.testing.assert_close(history[-1], report.energy)
-    torch.testing.assert_close(geometry.curve_energy(paths(t)), report.energy)
+    torch.testing.assert_close(geometry.curve_energy(curve(t)), report.energy)
     line = torch.lerp(z0[:, None], z1[:, None], t[:, None])
     torch.testing.assert_close(history[0], geometry.curve_energy(line))
-    controls = paths.curve.controls.clone().requires_grad_()
+    controls = curve.controls.clone().requires_grad_()
     energy = geometry.curve_energy(CubicSpline(z0, z1, controls)(t)).sum()
     (gradient,) = torch.autograd.grad(energy, controls)
     norm = gradient.flatten(1).norm(dim=1)
@@ -126,6 +126,20 @@ def test_memory_bound_changes_no_result():
     tight = lt.connecting_geodesics(geometry, z0, z1, solver=GaussNewton(memory=1))
     torch.testing.assert_close(roomy.length, tight.length, rtol=1e-4, atol=0)
     assert tight.report.energy_history.shape[1] == 3
+
+
+def test_approaching_costs_fewer_steps_of_the_whole_polygon():
+    geometry, z0, z1 = logistic_pairs()
+    spline, t = CubicSpline.straight(z0, z1, 8), torch.linspace(0, 1, 32, **DOUBLE)
+    _, direct = GaussNewton().minimize(geometry, spline, t)
+    near, steps = GaussNewton().approach(geometry, spline, t)
+    _, report = GaussNewton().minimize(geometry, near, t)
+    assert (steps > 0).all()
+    assert report.iterations.sum() < direct.iterations.sum()
+    torch.testing.assert_close(report.energy, direct.energy, rtol=1e-4, atol=0)
+    short, none = GaussNewton().approach(geometry, spline, t[::2])  # of too few corners
+    assert torch.equal(short.controls, spline.controls)
+    assert (none == 0).all()
 
 
 def test_too_few_iterations_are_reported():

@@ -1,7 +1,8 @@
 """Refinement by need: more points, or control points, for curves that a finer look disproves."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -88,6 +89,7 @@ def solve_as_needed(
     memory : int
         Bytes that the temporaries of measuring may take.
     """
+    begin = time.perf_counter()
     everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
     first = FIRST_POINTS if points == "auto" else points
     spent = torch.zeros_like(everyone)  # (B,), steps of all rounds
@@ -115,8 +117,8 @@ def solve_as_needed(
     parts = [(kept == number).nonzero().squeeze(-1) for number in range(len(rounds))]
     solution = _join([x[place[rows]] for x, rows in zip(rounds, parts, strict=True) if len(rows)])
     solution = solution[torch.cat(parts).argsort()]
-    solution.report.iterations.copy_(spent)
-    return solution
+    seconds = time.perf_counter() - begin
+    return replace(solution, report=replace(solution.report, iterations=spent, seconds=seconds))
 
 
 def _solve(

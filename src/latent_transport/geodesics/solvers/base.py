@@ -32,7 +32,7 @@ class Report:
         a latent unit.
     energy_history : Tensor, shape (iterations + 1, B)
         Energy after each step, from the start on; constant once a curve has stopped. Of a curve
-        that was refined, on its last polygon.
+        that was approached on fewer points, or refined, on its last polygon.
     seconds : float
         Wall time of the whole batch, in seconds.
     """
