@@ -20,9 +20,7 @@ Count = int | Literal["auto"]
 FIRST_CONTROLS = 8
 FIRST_POINTS = 32
 MOST_CONTROLS = 57  # 8, 15, 29, 57
-WORTHWHILE = (
-    0.25  # share of an uneven speed that a finer spline must leave at most to be made finer
-)
+WORTHWHILE = 0.7  # share of an uneven speed that a finer spline leaves at most, to be made finer
 MOST_POINTS = 497  # 32, 63, 125, 249, 497
 
 

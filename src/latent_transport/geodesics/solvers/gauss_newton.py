@@ -1,6 +1,6 @@
 """Gauss-Newton on the control points of many curves, corrected by products with the Hessian."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -19,6 +19,7 @@ from latent_transport.geodesics.solvers.preconditioners import (
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
 
+AGREEING = 0.05  # share of its energy by which a coarse polygon may be mistaken
 ROUGH = 1e-3  # share of its energy that a curve may lie above a coarse polygon's minimum
 
 
@@ -102,7 +103,8 @@ class GaussNewton:
         """Bring curves close to the minimum, on polygons of about half as many corners.
 
         Steps cost half as much there, and nothing is proved. Polygons of fewer than four corners a
-        control point are left alone.
+        control point are left alone, and so are curves that the whole polygon finds no better, or
+        much longer: what lies between corners is not seen.
 
         Parameters
         ----------
@@ -127,7 +129,12 @@ class GaussNewton:
         coarse = torch.linspace(0, 1, corners, dtype=t.dtype, device=t.device)  # (2 P,)
         label = self.progress and f"{self.progress}, roughly"
         near, report = self._run(method, geometry, spline, coarse, label)
-        return near, report.iterations
+        with torch.no_grad():
+            before, after = (geometry.curve_energy(curve(t)) for curve in (spline, near))  # (B,)
+        honest = (after - report.energy).abs() <= AGREEING * after  # (B,), false where any is nan
+        better = (honest & (after < before))[:, None, None]  # (B, 1, 1)
+        controls = torch.where(better, near.controls, spline.controls)  # (B, P, d)
+        return replace(near, controls=controls), report.iterations
 
     def _make_preconditioner(self) -> MakePreconditioner:
         return partial(choose_preconditioner, refresh=self.refresh)
