@@ -115,6 +115,8 @@ def map_rows(
     *rows: Tensor,
     memory: int | None = None,
     bytes_a_row: int | None = None,
+    sizes: RowSizes | None = None,
+    name: Hashable = "rows",
 ) -> Tensor:
     """Apply a function of rows in blocks that keep to the memory.
 
@@ -129,6 +131,8 @@ def map_rows(
         Bytes that the temporaries may take; ``MEMORY`` by default.
     bytes_a_row : int, optional
         What a row takes, where it is known; measured otherwise.
+    sizes, name : RowSizes and hashable, optional
+        Where it is known, or will be, what a row of the computation of that name takes.
 
     Returns
     -------
@@ -145,7 +149,10 @@ def map_rows(
         places = torch.unravel_index(torch.arange(count), lead)  # (count,) each
         return function(*(_take(x, places) for x in aligned))
 
-    fitting = count_rows(measure_row(compute) if bytes_a_row is None else bytes_a_row, memory)
+    if bytes_a_row is None:
+        sizes = sizes or RowSizes()
+        bytes_a_row = sizes.measure(name, rows[0], compute)
+    fitting = count_rows(bytes_a_row, memory)
     if fitting >= total:
         return function(*rows)
     found: Tensor | None = None

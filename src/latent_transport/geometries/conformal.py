@@ -134,7 +134,8 @@ class Conformal(Geometry):
             return torch.stack(rows, -1)  # (M, d, d)
 
         with torch.no_grad(), forward_mode():
-            curvature = map_rows(bend, as_ordinary(flatten_points(z)))  # (M, d, d)
+            flat = as_ordinary(flatten_points(z))  # (M, d)
+            curvature = map_rows(bend, flat, sizes=self.row_sizes, name="curvature")  # (M, d, d)
         inner = self.geometry.weight_curvature(z)  # (..., d, d)
         return inner + curvature.view(*z.shape, z.shape[-1])
 
