@@ -12,6 +12,9 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
 API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
 	-name '*.py' ! -name 'triton_*' ! -path '*/peers/finslerax.py' ! -path '*/peers/geomstats.py' | sort))))
 
+# What an installation is made of, beside the modules that it finds where they are.
+PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
+
 .PHONY: figures quick report benchmark benchmark_peers zoo paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
@@ -66,14 +69,14 @@ lint: .venv/installed
 clean:
 	rm -rf results/paper results/quick paper/figures paper/*.pdf paper/*.provenance.json .snakemake
 
-.venv/installed: pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
+.venv/installed: $(PACKAGE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[pipeline,slurm,test]'
 	touch $@
 
-.venv-peers/installed: pyproject.toml setup.py
+.venv-peers/installed: $(PACKAGE)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --upgrade pip
 	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'

@@ -15,9 +15,7 @@ from torch.distributions import Distribution
 
 Member = TypeVar("Member", bound=Distribution)
 
-FARTHEST = (
-    30.0  # standard units from its centre beyond which a distribution has no mass to speak of
-)
+FARTHEST = 30.0  # in scales from its location, beyond which a distribution has no mass to speak of
 
 
 class Family(ABC, Generic[Member]):
@@ -116,6 +114,11 @@ def location_scale_curvature(
     Returns
     -------
     Tensor, shape (..., 1, 2, D)
+        0 where the cdfs do not cross, or further than 30 scales out.
+
+    References
+    ----------
+    Roy & Hauberg (2022), Eq. 5, for neighbours and without the rounding to levels.
     """
     dloc, dscale = (q - p).unbind(-2)  # (..., D) each
     # The tails hold nothing, and quotients stay finite.

@@ -49,7 +49,7 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
 
     @override
     def wasserstein1_curvature(self, p: Tensor, q: Tensor) -> Tensor:
-        """That of the continuous logistics, where their cdfs cross between black and white."""
+        """That of continuous logistics, where their cdfs cross on a grey level: (..., 1, 2, D)."""
 
         def density(u: Tensor) -> Tensor:
             return u.sigmoid() * (-u).sigmoid()

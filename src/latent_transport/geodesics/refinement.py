@@ -95,7 +95,8 @@ def solve_as_needed(
         spline, spent = solver.approach(geometry, spline, _parameters(spline, first))
     work = [(everyone, spline, first)]
     rounds: list[Solution] = []
-    kept, place = -torch.ones_like(everyone), torch.zeros_like(everyone)  # (B,): of which round
+    # The round whose curve each keeps, and its place there.
+    kept, place = torch.zeros_like(everyone), torch.zeros_like(everyone)  # (B,) each
     excess = torch.full_like(spline.start[:, 0], torch.inf)  # (B,), of converged curves
     while work:
         rows, start, count = work.pop()

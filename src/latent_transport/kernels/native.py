@@ -33,8 +33,6 @@ _GRAIN = {
     "mixture_wasserstein1": 512,
     "mixture_norm": 1024,
 }
-
-
 _NO_MEMORY = "there is no memory left for one block of the W1 of mixtures"
 
 

@@ -33,10 +33,10 @@ class GaussNewton:
     decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
     the two segments that meet there), and of the spline's basis. Its normal matrix, with the
     curvature that the local norm has of its own, stands for half the Hessian as long as it predicts
-    what steps bring. Where it does not, products with the
-    Hessian itself, by differences of gradients, supply the curvature that it neglects, which also
-    tells saddles from minima: a truncated Newton method, preconditioned by the normal matrix
-    (Nocedal & Wright 2006, *Numerical optimization*, Section 7.1).
+    what steps bring. Where it does not, products with the Hessian itself, by differences of
+    gradients, supply the curvature that it neglects, which also tells saddles from minima: a
+    truncated Newton method, preconditioned by the normal matrix (Nocedal & Wright 2006, *Numerical
+    optimization*, Section 7.1).
 
     A curve has converged when its second-order model, built from such products where the curve
     ends, puts it no further above its local minimum than ``tolerance`` (or than rounding).
