@@ -28,9 +28,14 @@ def test_a_worker_answers_and_ends_where_it_takes_too_long(worker):
     assert worker._process is None
 
 
-def test_a_worker_whose_process_ends_says_so(worker):
-    worker._start().kill()
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_worker_whose_process_ends_says_so(worker, gone):
+    process = worker._start()
+    process.kill()
+    if gone:
+        process.wait()
     assert worker.ask("solve_bvp", "torus, inside", 60)["status"] == "process ended"
+    assert worker._process is None
 
 
 def test_workers_have_one_thread_and_the_environment_of_their_package():

@@ -4,6 +4,7 @@ A worker reads a line of JSON, ``{"peer": ..., "problem": ...}``, and answers wi
 ``length``, ``curve_length`` and ``converged``, or ``status``, which says why there is no answer.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -47,8 +48,9 @@ class Worker:
         """
         process = self._process or self._start()
         assert process.stdin is not None and process.stdout is not None  # noqa: S101
-        process.stdin.write(json.dumps({"peer": peer, "problem": problem}).encode() + b"\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it ended: its answers do so too
+            process.stdin.write(json.dumps({"peer": peer, "problem": problem}).encode() + b"\n")
+            process.stdin.flush()
         ready, _, _ = select.select([process.stdout], [], [], limit)
         answer = process.stdout.readline() if ready else b""
         if answer:
