@@ -91,7 +91,8 @@ def test_all_products_solve_the_trust_region_problem(radius, convex):
     inverse = torch.linalg.inv(energies.factor)  # (B, n, n)
     hessian = inverse @ energies.hessian @ inverse.mT
     slope = (inverse @ energies.gradient[..., None]).squeeze(-1)
-    expected = minimize_quadratic(hessian, slope, radius * energies.energy.sqrt())
+    scale = energies.energy.sqrt()  # (B,)
+    expected = minimize_quadratic(hessian, slope, radius * scale, 10 * scale)
     torch.testing.assert_close(model.decrease, expected.decrease, rtol=1e-5, atol=0)
     torch.testing.assert_close(model.length, expected.step.norm(dim=-1), rtol=1e-4, atol=0)
     step = (energies.factor.mT @ model.step[..., None]).squeeze(-1)  # L' c = y

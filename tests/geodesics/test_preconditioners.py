@@ -90,7 +90,7 @@ def test_normal_matrices_are_twice_the_jacobians_square_and_a_little_stiffness(l
     linear_decoder = Wasserstein1(lambda z: Normal(z @ matrix, 1.0))
     geometry = linear_decoder if linear else Wasserstein2(make_network("normal"))
     matrices = as_matrices(prepare(NormalMatrices, geometry, spline), 8)
-    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))
+    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))[0]
     latent = differentiate(LatentEuclidean(), spline)  # 2 K x I
     energy = geometry.curve_energy(spline(T)) / LatentEuclidean().curve_energy(spline(T))
     expected = double + 1e-4 * energy[:, None, None] * latent
@@ -169,7 +169,7 @@ def test_the_curvature_of_a_gaussian_weight_counts():
     geometry = Conformal(LatentEuclidean(), lambda z: -5 * z[..., 1].square(), 1.0)
     hessian = differentiate(geometry, spline)
     weighted = as_matrices(prepare(NormalMatrices, geometry, spline), 8)
-    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))
+    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))[0]
     with_it, without = spread(weighted, hessian), spread(double, hessian)
     assert with_it.min() > 0.9
     assert with_it.max() < 1.01
@@ -180,7 +180,7 @@ def test_a_weight_that_falls_off_is_not_taken_for_negative_curvature():
     spline = make_spline(bend=0)
     geometry = Conformal(LatentEuclidean(), lambda z: z.square().sum(-1), 1.5)
     matrices = as_matrices(prepare(NormalMatrices, geometry, spline), 8)
-    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))
+    double = 2 * normal_matrix(geometry, spline(T), spline.basis(T))[0]
     assert torch.linalg.eigvalsh(matrices).min() > 0
     assert spread(double, matrices).min() > 0.999
 
@@ -274,3 +274,10 @@ def test_matrices_are_dense_where_they_are_small_and_can_be_had():
         assert type(choose_preconditioner(geometry, spline, T, refresh=1)) is kind
     reverse = Wasserstein1(lambda z: Normal(_ReverseOnly.apply(z), 1.0))
     assert type(choose_preconditioner(reverse, make_spline(), T, refresh=1)) is SpeedMatrices
+
+
+def test_normal_matrices_tell_the_squared_lengths_of_the_segments():
+    geometry, spline = Wasserstein1(make_network("normal")), make_spline()
+    _, squares = normal_matrix(geometry, spline(T), spline.basis(T))
+    expected = (len(T) - 1) * geometry.segment_lengths(spline(T)).square()
+    torch.testing.assert_close(squares, expected)

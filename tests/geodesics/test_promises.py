@@ -117,6 +117,16 @@ def test_valleys_are_followed(solver):
     assert (error <= 2e-3)[paths.converged].all()
 
 
+@pytest.mark.parametrize(("dims", "variables"), [(64, 3), (30, 2)])
+def test_directions_that_a_decoder_ignores_stall_no_curve(dims, variables):
+    matrix = draw(dims, variables).float()
+    z0, z1 = draw(2, 300, dims, seed=1).float()
+    paths = lt.connecting_geodesics(lt.Wasserstein1(lambda z: Normal(z @ matrix, 1.0)), z0, z1)
+    assert paths.converged.all()
+    expected = ((z1 - z0).double() @ matrix.double()).norm(dim=-1).float()
+    torch.testing.assert_close(paths.length, expected, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_few_variables_of_which_location_and_scale_change(solver):
     geometry = lt.Wasserstein1(lambda z: Normal(z[..., :3], z[..., 3:].exp()))

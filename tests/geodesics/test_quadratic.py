@@ -27,8 +27,12 @@ def evaluate(hessian, gradient, step):
     return step @ gradient + 0.5 * (step * (step @ hessian)).sum(-1)
 
 
-def solve(hessian, gradient, radius):
-    found = minimize_quadratic(hessian[None], gradient[None], torch.tensor([radius], **DOUBLE))
+FAR = torch.full((3,), 1e9, **DOUBLE)  # a reach that nothing exceeds
+
+
+def solve(hessian, gradient, radius, reach=FAR[:1]):
+    radii = torch.tensor([radius], **DOUBLE)
+    found = minimize_quadratic(hessian[None], gradient[None], radii, reach)
     return {name: value[0] for name, value in vars(found).items()}
 
 
@@ -117,11 +121,19 @@ def test_a_singular_model_is_minimised_too():
 def test_models_are_solved_one_by_one():
     matrices = [make_hessian(*values, seed=i)[0] for i, values in enumerate(VALUES)]
     gradients, radii = draw(3, 3), torch.tensor([0.1, 1.0, 10.0], **DOUBLE)
-    together = minimize_quadratic(torch.stack(matrices), gradients, radii)
+    together = minimize_quadratic(torch.stack(matrices), gradients, radii, FAR)
     for i in range(3):
         alone = solve(matrices[i], gradients[i], radii[i].item())
         torch.testing.assert_close(together.step[i], alone["step"])
         torch.testing.assert_close(together.decrease[i], alone["decrease"])
+
+
+def test_eigenvalues_that_are_rounding_promise_no_more_than_the_reach():
+    hessian, vectors = make_hessian(1e-12, 1.0, 2.0)
+    gradient = vectors @ torch.tensor([1e-3, 0.5, -0.5], **DOUBLE)
+    free = solve(hessian, gradient, 0.1, torch.tensor([2.0], **DOUBLE))["free"]
+    expected = torch.tensor([-2.0, -0.5, 0.25], **DOUBLE)  # not a billion
+    torch.testing.assert_close(vectors.T @ free, expected)
 
 
 VALUES = [(1.0, 2.0, 3.0), (-1.0, 2.0, 3.0), (0.0, 0.0, 1.0)]
@@ -158,7 +170,7 @@ def test_single_precision_gives_what_double_gives(radius):
         hessian, _ = make_hessian(*values, seed=i)
         gradient = draw(3, seed=i)
         found = minimize_quadratic(
-            hessian.float()[None], gradient.float()[None], torch.tensor([radius])
+            hessian.float()[None], gradient.float()[None], torch.tensor([radius]), FAR[:1].float()
         )
         expected = solve(hessian, gradient, radius)
         torch.testing.assert_close(found.step[0].double(), expected["step"], rtol=1e-3, atol=1e-5)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline, Curve, select_curves
-from latent_transport.geodesics.solvers.base import Approaching, Report, Solver
+from latent_transport.geodesics.solvers.base import Report, Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.verification import Measures, measure_finely
 from latent_transport.geometries.base import Geometry
@@ -91,8 +91,6 @@ def solve_as_needed(
     everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
     first = FIRST_POINTS if points == "auto" else points
     spent = torch.zeros_like(everyone)  # (B,), steps of all rounds
-    if isinstance(solver, Approaching):
-        spline, spent = solver.approach(geometry, spline, _parameters(spline, first))
     work = [(everyone, spline, first)]
     rounds: list[Solution] = []
     # The round whose curve each keeps, and its place there.

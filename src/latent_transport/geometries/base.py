@@ -387,7 +387,7 @@ class Geometry(ABC):
 
         axes = Decoded(p.family, jacobian.coordinates)  # of (d, ...)
         parts = residual_slopes(residuals, (Decoded(p.family, velocity),), (axes,))
-        rows = torch.cat([slopes for (slopes,) in parts], -2)  # (d, ..., M, D)
+        rows = torch.cat([slopes for _, (slopes,) in parts], -2)  # (d, ..., M, D)
         rows = rows.movedim(0, -3).flatten(-2)  # (..., d, M D)
         return rows @ rows.mT  # (..., d, d)
 

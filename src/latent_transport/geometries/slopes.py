@@ -16,8 +16,8 @@ Residuals = Callable[..., Tensor]
 
 def residual_slopes(
     residuals: Residuals, points: Sequence[Decoded], tangents: Sequence[Decoded]
-) -> Iterator[tuple[Tensor, ...]]:
-    """Derivatives of residuals by some of their points, along the d axes.
+) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+    """Residuals, and their derivatives by some of their points, along the d axes.
 
     In reverse mode each of the M residuals of a variable takes a pass, in forward mode each axis of
     each point: the fewer decide. Many residuals are those of a categorical distribution's classes.
@@ -33,8 +33,8 @@ def residual_slopes(
 
     Yields
     ------
-    tuple of Tensor, shape (d, ..., m, D) each
-        For some of the M residuals after others: a tensor for each of the points.
+    tuple of Tensor, shape (..., m, D), and tuple of Tensor, shape (d, ..., m, D) each
+        Some of the M residuals after others, and their slopes: a tensor for each of the points.
     """
     leaves = [point.apply(lambda x: x.detach().requires_grad_()) for point in points]
     with torch.enable_grad():
@@ -45,7 +45,7 @@ def residual_slopes(
         except (NotImplementedError, RuntimeError):
             pass  # a kernel of a user's own that has no forward mode
         else:
-            yield tuple(ends)
+            yield torch.stack(found, -2).detach(), tuple(ends)
             return
     tensors = [x for leaf in leaves for x in leaf.tensors]
     for residual in found:
@@ -55,7 +55,7 @@ def residual_slopes(
         partials = iter(torch.autograd.grad(total, tensors, retain_graph=True))
         by_points = ([next(partials) for _ in tangent.tensors] for tangent in tangents)
         slopes = map(_contract, by_points, tangents)
-        yield tuple(slope.unsqueeze(-2) for slope in slopes)
+        yield residual.detach().unsqueeze(-2), tuple(slope.unsqueeze(-2) for slope in slopes)
 
 
 def curvature_slopes(covectors: Tensor, tangents: Sequence[Decoded]) -> tuple[Tensor, ...]:

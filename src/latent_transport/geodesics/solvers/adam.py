@@ -3,12 +3,12 @@
 import math
 import time
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import square_noise
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.newton import Newton
 from latent_transport.geodesics.solvers.objective import energy_objective
@@ -98,7 +98,13 @@ class Adam:
         """Outcomes (r,) of the second-order test of curves that bring nothing more."""
         if len(spline.start) == 0:
             return torch.zeros_like(spline.start[:, 0], dtype=torch.int64)
-        method = Newton(0, self.allowed, partial(choose_preconditioner, refresh=1))
-        _, report = method.minimize(geometry, spline, t, finish=lambda _: None)
+        _, report = Newton(0, self.allowed).minimize(
+            geometry,
+            spline,
+            t,
+            choose_preconditioner(geometry, spline, t, refresh=1),
+            noise=square_noise(geometry, spline),
+            finish=lambda _: None,
+        )
         unsettled = (report.outcome == Outcome.SADDLE) | (report.outcome == Outcome.BUDGET)
         return torch.where(unsettled, int(Outcome.BUDGET), report.outcome)  # (r,)

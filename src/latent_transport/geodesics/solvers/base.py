@@ -1,11 +1,11 @@
 """What a solver is, and what it reports about each curve.
 
 A solver is an object, configured when it is made, with one method,
-``minimize(geometry, spline, t) -> (curve, Report)``. It may have another, ``approach``.
+``minimize(geometry, spline, t) -> (curve, Report)``.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ class Report:
         a latent unit.
     energy_history : Tensor, shape (iterations + 1, B)
         Energy after each step, from the start on; constant once a curve has stopped. Of a curve
-        that was approached on fewer points, or refined, on its last polygon.
+        that was refined, on its last polygon.
     seconds : float
         Wall time of the whole batch, in seconds.
     """
@@ -80,20 +80,6 @@ class Report:
             torch.cat(histories, 1),
             sum(report.seconds for report in reports),
         )
-
-
-@runtime_checkable
-class Approaching(Protocol):
-    """A solver that comes close to the minimum at less cost, before it is to be exact."""
-
-    def approach(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
-    ) -> tuple[CubicSpline, Tensor]:
-        """Return curves to start from, and the steps (B,) that they took.
-
-        ``t`` are the parameters on which they will be solved.
-        """
-        ...
 
 
 class Solver(Protocol):

@@ -60,7 +60,7 @@ class MemoryBudget:
             return energy
 
         def multiply(count: int) -> Tensor:
-            return normal_matrix(geometry, points[:, :count], basis[:count])
+            return normal_matrix(geometry, points[:, :count], basis[:count])[0]
 
         sizes = geometry.row_sizes
         found = sizes.measure("gradient", points, differentiate, LENGTHS)

@@ -1,26 +1,19 @@
 """Gauss-Newton on the control points of many curves, corrected by products with the Hessian."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import square_noise
 from latent_transport.geodesics.solvers.base import Report
-from latent_transport.geodesics.solvers.batches import minimize_in_batches
+from latent_transport.geodesics.solvers.batches import Finish, minimize_in_batches
 from latent_transport.geodesics.solvers.budget import MemoryBudget
-from latent_transport.geodesics.solvers.krylov import KrylovRule
-from latent_transport.geodesics.solvers.newton import MakePreconditioner, Newton
-from latent_transport.geodesics.solvers.preconditioners import (
-    choose_preconditioner,
-    is_dense,
-)
+from latent_transport.geodesics.solvers.newton import Newton
+from latent_transport.geodesics.solvers.preconditioners import choose_preconditioner, is_dense
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY
-
-AGREEING = 0.05  # share of its energy by which a coarse polygon may be mistaken
-ROUGH = 1e-3  # share of its energy that a curve may lie above a coarse polygon's minimum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +24,8 @@ class GaussNewton:
     :math:`r_{ni} = \sqrt{N-1}\,W_{1,i}(\gamma(t_n), \gamma(t_{n+1}))`. The Jacobian of the
     residuals is the product of their partial derivatives in the decoder's coordinates, of the
     decoder's forward-mode derivatives along the d latent axes (computed once a point, and shared by
-    the two segments that meet there), and of the spline's basis. Its normal matrix, with the
+    the two segments that meet there), and of the spline's basis. It is taken on half as many points
+    as the energy, which costs half and steers as well. Its normal matrix, with the
     curvature that the local norm has of its own, stands for half the Hessian as long as it predicts
     what steps bring. Where it does not, products with the Hessian itself, by differences of
     gradients, supply the curvature that it neglects, which also tells saddles from minima: a
@@ -90,68 +84,27 @@ class GaussNewton:
         ValueError
             If the decoder's output does not depend differentiably on the points.
         """
-        method = Newton(
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-            make_preconditioner=self._make_preconditioner(),
-        )
-        return self._run(method, geometry, spline, t, self.progress)
-
-    def approach(
-        self, geometry: Geometry, spline: CubicSpline, t: Tensor
-    ) -> tuple[CubicSpline, Tensor]:
-        """Bring curves close to the minimum, on polygons of about half as many corners.
-
-        Steps cost half as much there, and nothing is proved. Polygons of fewer than four corners a
-        control point are left alone, and so are curves that the whole polygon finds no better, or
-        much longer: what lies between corners is not seen.
-
-        Parameters
-        ----------
-        geometry, spline, t
-            As for :meth:`minimize`.
-
-        Returns
-        -------
-        tuple of CubicSpline and Tensor of int64, shape (B,)
-            The curves, and the steps that they took, half of ``max_iterations`` at most.
-        """
-        corners = 2 * spline.controls.shape[1]
-        if len(t) < 2 * corners:
-            return spline, torch.zeros(len(spline.start), dtype=torch.int64, device=t.device)
-        method = Newton(
-            max_iterations=self.max_iterations // 2,
-            tolerance=max(self.tolerance, ROUGH),
-            make_preconditioner=self._make_preconditioner(),
-            rule=KrylovRule(least_products=1),
-            others=(),
-        )
-        coarse = torch.linspace(0, 1, corners, dtype=t.dtype, device=t.device)  # (2 P,)
-        label = self.progress and f"{self.progress}, roughly"
-        near, report = self._run(method, geometry, spline, coarse, label)
-        with torch.no_grad():
-            before, after = (geometry.curve_energy(curve(t)) for curve in (spline, near))  # (B,)
-        honest = (after - report.energy).abs() <= AGREEING * after  # (B,), false where any is nan
-        better = (honest & (after < before))[:, None, None]  # (B, 1, 1)
-        controls = torch.where(better, near.controls, spline.controls)  # (B, P, d)
-        return replace(near, controls=controls), report.iterations
-
-    def _make_preconditioner(self) -> MakePreconditioner:
-        return partial(choose_preconditioner, refresh=self.refresh)
-
-    def _run(
-        self,
-        method: Newton,
-        geometry: Geometry,
-        spline: CubicSpline,
-        t: Tensor,
-        label: str | None,
-    ) -> tuple[CubicSpline, Report]:
         budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
         size = budget.count_curves(geometry, spline, len(t))
-        return minimize_in_batches(
-            lambda curves, finish: method.minimize(geometry, curves, t, finish),
-            spline,
-            size,
-            label,
-        )
+        coarse = _coarsen(t, spline.controls.shape[1])  # (n,)
+        method = Newton(self.max_iterations, self.tolerance)
+
+        def minimize(curves: CubicSpline, finish: Finish) -> tuple[Tensor, Report]:
+            return method.minimize(
+                geometry,
+                curves,
+                t,
+                choose_preconditioner(geometry, curves, coarse, refresh=self.refresh),
+                noise=square_noise(geometry, curves),
+                finish=finish,
+            )
+
+        return minimize_in_batches(minimize, spline, size, self.progress)
+
+
+def _coarsen(t: Tensor, free: int) -> Tensor:
+    """Half as many parameters as ``t`` (N,), but two a control point at least, or ``t`` itself."""
+    corners = max(2 * free, (len(t) + 1) // 2)
+    if corners >= len(t):
+        return t
+    return torch.linspace(0, 1, corners, dtype=t.dtype, device=t.device)

@@ -35,6 +35,8 @@ class KrylovRule:
     accuracy : float
         Share of the gradient that a step may leave, and of the decrease that is not worth another
         product.
+    reach : float
+        Length of a step beyond which no model is believed.
     saddle : float
         Length of a step along negative curvature, whose decrease counts.
     """
@@ -45,6 +47,7 @@ class KrylovRule:
     noise: float = 0.1
     least_gradient: float = 1e-3
     accuracy: float = 0.1
+    reach: float = 10.0
     saddle: float = 0.3
 
 
@@ -62,8 +65,8 @@ class Model:
         Decrease of energy that it promises.
     remaining : Tensor, shape (b,)
         How far the energy is above its local minimum, at most: what the unconstrained step
-        promises, and what the gradient that it leaves could. At a saddle, what a short step along
-        negative curvature promises.
+        promises, and what the gradient that it leaves could, of no step longer than the rule's
+        reach. At a saddle, what a short step along negative curvature promises.
     least : Tensor, shape (b,)
         Least eigenvalue of the preconditioned Hessian in the subspace.
     """
@@ -201,21 +204,24 @@ class KrylovModels:
         hessian = basis @ image.mT  # (o, k, k)
         hessian = 0.5 * (hessian + hessian.mT)
         along = (basis @ slope[..., None]).squeeze(-1)  # (o, k)
-        found = minimize_quadratic(hessian, along, radius)
+        reach = self.rule.reach * scale  # (o,)
+        found = minimize_quadratic(hessian, along, radius, reach)
         free = found.free[..., None]  # (o, k, 1)
-        left = ((image.mT @ free).squeeze(-1) + slope).norm(dim=-1)  # (o,)
+        left = (image.mT @ free).squeeze(-1) + slope  # (o, n)
+        outside = (left - _project(basis, left)).norm(dim=-1)  # (o,)
         bent = (hessian @ free).squeeze(-1)  # (o, k)
         promised = -(found.free * (along + 0.5 * bent)).sum(-1)  # (o,)
         # Of what lies outside the subspace the preconditioner is believed, if it claims less.
         softest = found.least.clamp(min=TINY, max=1)  # (o,)
-        convex = promised + 0.5 * left.square() / softest  # (o,)
+        beyond = torch.minimum(0.5 * outside.square() / softest, outside * reach)  # (o,)
+        convex = promised + beyond  # (o,)
         deep = 0.5 * (self.rule.saddle * scale).square() * found.least.abs()  # (o,)
         remaining = torch.where(found.least > 0, convex, deep + found.decrease.clamp(min=0))
         step = (found.step[:, None] @ basis).squeeze(1)  # (o, n)
         length = found.step.norm(dim=-1)  # (o,)
         model = Model(step, length, found.decrease, remaining, found.least)
         largest = torch.linalg.matrix_norm(hessian)  # (o,)
-        return _Solution(model, left, found.lowest[:, -1], largest)
+        return _Solution(model, left.norm(dim=-1), found.lowest[:, -1], largest)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.rounding import square_noise
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import Finish, minimize_in_batches
 from latent_transport.geodesics.solvers.budget import MemoryBudget
@@ -72,16 +72,18 @@ class LBFGS:
             If the decoder's output does not depend differentiably on the points.
         """
         descent = Descent(self.max_iterations, Stopping(self.tolerance))
-        newton = Newton(
-            self.max_iterations, self.tolerance, partial(choose_preconditioner, refresh=1)
-        )
+        newton = Newton(self.max_iterations, self.tolerance)
         budget = MemoryBudget(self.memory, matrices=is_dense(geometry, spline))
 
         def minimize(curves: CubicSpline, finish: Finish) -> tuple[Tensor, Report]:
             begin = time.perf_counter()
             controls, steps, energies = descent.minimize(geometry, curves, t)
             near = replace(curves, controls=controls)
-            controls, report = newton.minimize(geometry, near, t, finish, steps)
+            preconditioner = choose_preconditioner(geometry, near, t, refresh=1)
+            noise = square_noise(geometry, near)  # (b,)
+            controls, report = newton.minimize(
+                geometry, near, t, preconditioner, noise=noise, finish=finish, spent=steps
+            )
             return controls, replace(
                 report,
                 energy_history=torch.cat((energies[:-1], report.energy_history)),

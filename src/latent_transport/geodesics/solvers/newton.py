@@ -1,14 +1,14 @@
 """Newton's method in a trust region, on the control points of many curves at once."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
-from latent_transport.geodesics.rounding import energy_rounding, square_noise
+from latent_transport.geodesics.rounding import energy_rounding
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.solvers.batches import Finish
 from latent_transport.geodesics.solvers.krylov import KrylovModels, KrylovRule, Model
@@ -17,9 +17,6 @@ from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.solvers.preconditioners import Preconditioner
 from latent_transport.geodesics.solvers.region import TrustRegion
 from latent_transport.geometries.base import Geometry
-
-MakePreconditioner = Callable[[Geometry, CubicSpline, Tensor], Preconditioner]
-"""From a geometry, a batch of curves and their polygons' parameters (N,)."""
 
 OTHERS = (0.8, 0.65)  # times as many segments have polygons with other corners
 PROMISED = 5e-4  # share of its energy that a curve without a way down may be above its minimum
@@ -54,8 +51,6 @@ class Newton:
         Largest number of steps of a curve.
     tolerance : float
         Share of its energy that a converged curve may lie above its minimum, by the model.
-    make_preconditioner : callable
-        From a geometry, a batch of curves and their polygons' parameters.
     region : TrustRegion
         How radii follow the models' success.
     rule : KrylovRule
@@ -67,7 +62,6 @@ class Newton:
 
     max_iterations: int
     tolerance: float
-    make_preconditioner: MakePreconditioner
     region: TrustRegion = field(default_factory=TrustRegion)
     rule: KrylovRule = field(default_factory=KrylovRule)
     others: tuple[float, ...] = OTHERS
@@ -77,23 +71,40 @@ class Newton:
         geometry: Geometry,
         spline: CubicSpline,
         t: Tensor,
+        preconditioner: Preconditioner,
+        *,
+        noise: Tensor,
         finish: Finish,
         spent: Tensor | None = None,
     ) -> tuple[Tensor, Report]:
-        """Minimise one batch: control points (B, P, d), and what was done.
+        """Minimise one batch of curves.
 
-        ``spent`` (B,) are steps that curves have used up before; those that have none left are
-        tested only.
+        Parameters
+        ----------
+        geometry, spline, t
+            As for every solver.
+        preconditioner : Preconditioner
+            Of these curves.
+        noise : Tensor, shape (B,)
+            Of a decoded point, squared; see :func:`square_noise`.
+        finish : callable
+            Told how many more curves are done.
+        spent : Tensor of int64, shape (B,), optional
+            Steps that curves have used up before; those that have none left are tested only.
+
+        Returns
+        -------
+        tuple of Tensor, shape (B, P, d), and Report
+            Their control points, and what was done.
         """
         begin = time.perf_counter()
         objective = energy_objective(geometry, spline, t)
         active = torch.arange(len(spline.start), device=t.device)  # (b,), curves that still move
         state = self._begin(spline, *objective(active, spline.controls))
-        preconditioner = self.make_preconditioner(geometry, spline, t)
         models = KrylovModels(objective, preconditioner, self.rule)
         grids = _other_grids(t, self.others)
         others = [energy_objective(geometry, spline, grid) for grid in grids]
-        rounding = energy_rounding(square_noise(geometry, spline), state.energy, len(t))  # (B,)
+        rounding = energy_rounding(noise, state.energy, len(t))  # (B,)
         state.outcome[state.energy <= rounding] = Outcome.CONVERGED
         history = [state.energy.clone()]
         if spent is not None:

@@ -16,7 +16,7 @@ FEW_POINTS = (2, 3)  # of a polygon, with which it is measured: each may be huge
 
 def normal_matrix(
     geometry: Geometry, z: Tensor, basis: Tensor, *, memory: int | None = None
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Gauss-Newton's half Hessian of the energy of polygons, in their splines' control points.
 
     With the curvature of norms that are not Euclidean (:meth:`Geometry.residual_curvature`): all of
@@ -36,32 +36,41 @@ def normal_matrix(
 
     Returns
     -------
-    Tensor, shape (b, P d, P d)
-        Symmetric.
+    tuple of Tensor, shape (b, P d, P d) and (b, N - 1)
+        Symmetric matrices, and the squared lengths of the segments, times their number.
     """
     (batch, count, dims), free = z.shape, basis.shape[1]
     half = z.new_zeros(batch, free * free, dims * dims)  # (b, P P, d d)
+    squares = z.new_zeros(batch, count - 1)  # (b, N - 1)
     fitting = _count_points(geometry, z, memory)
     curves = max(1, fitting // count)
     runs = split_segments(count, count if fitting >= count else fitting)
     for start in range(0, batch, curves):
         part = slice(start, start + curves)
         for run in runs:
-            _accumulate(geometry, z[part, run], basis[run], half[part])
+            lengths = squares[part, run.start : run.stop - 1]  # (c, n - 1)
+            _accumulate(geometry, z[part, run], basis[run], half[part], lengths)
     half *= count - 1
+    squares *= count - 1
     half = half.view(batch, free, free, dims, dims).transpose(2, 3)  # (b, P, d, P, d)
     half = half.reshape(batch, free * dims, free * dims)  # (b, P d, P d)
-    return half + half.mT
+    return half + half.mT, squares
 
 
-def _accumulate(geometry: Geometry, z: Tensor, basis: Tensor, half: Tensor) -> None:
-    """Add to half of the matrices, (b, P P, d d), what the segments of polygons (b, n, d) give."""
+def _accumulate(
+    geometry: Geometry, z: Tensor, basis: Tensor, half: Tensor, squares: Tensor
+) -> None:
+    """Add what the segments of polygons (b, n, d) give.
+
+    To half of the matrices, (b, P P, d d), and to the squared lengths, (b, n - 1).
+    """
     with torch.no_grad():
         p, jacobian = geometry.decode_with_jacobian(z)  # of (b, n) and (d, b, n)
         ends = p[:, :-1], p[:, 1:]
         changes = jacobian[:, :, :-1], jacobian[:, :, 1:]
         left, right = basis[:-1], basis[1:]  # (n - 1, P) each
-        for part in _differentiate(geometry, ends, changes):
+        for residuals, part in _differentiate(geometry, ends, changes):
+            squares += residuals.square().sum((-2, -1))
             # Views that batched products of matrices read in place.
             first, second = (x.movedim(0, 2).flatten(-2) for x in part)  # (b, n - 1, d, m D) each
             _add(half, left, right, first @ second.mT)
@@ -71,12 +80,15 @@ def _accumulate(geometry: Geometry, z: Tensor, basis: Tensor, half: Tensor) -> N
 
 def _differentiate(
     geometry: Geometry, ends: tuple[Decoded, Decoded], changes: tuple[Decoded, Decoded]
-) -> Iterator[tuple[Tensor, ...]]:
-    """Slopes (d, b, n - 1, m, D) by both ends: of residuals, and what stands for their bends."""
+) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+    """Residuals (b, n - 1, m, D) and their slopes (d, b, n - 1, m, D) by both ends.
+
+    In the end the slopes of what stands for their bends, which has no residuals.
+    """
     yield from residual_slopes(geometry.residuals, ends, changes)
     covectors = geometry.residual_curvature(*ends)  # (b, n - 1, R, C, D)
     if covectors.shape[-3]:
-        yield curvature_slopes(covectors, changes)
+        yield covectors[..., :0, 0, :], curvature_slopes(covectors, changes)
 
 
 def _add(half: Tensor, left: Tensor, right: Tensor, blocks: Tensor) -> None:
@@ -109,7 +121,8 @@ def _count_points(geometry: Geometry, z: Tensor, memory: int | None) -> int:
         def compute(count: int) -> Tensor:
             basis = z.new_ones(count, 1)  # (n, 1)
             half = z.new_zeros(1, 1, z.shape[2] ** 2)  # (1, 1, d d)
-            _accumulate(geometry, some[None, :count], basis, half)
+            squares = z.new_zeros(1, count - 1)  # (1, n - 1)
+            _accumulate(geometry, some[None, :count], basis, half, squares)
             return half
 
         found = geometry.row_sizes.measure("normal matrix", z, compute, FEW_POINTS)

@@ -33,7 +33,7 @@ class Preconditioner(ABC):
     spline : CubicSpline
         B curves of n = P d free coordinates each; their ends are kept.
     t : Tensor, shape (N,)
-        Parameters of the polygons' corners.
+        Parameters of polygons' corners: those of the energy, or fewer.
     refresh : int
         Steps for which a factor serves.
     """
@@ -57,15 +57,8 @@ class Preconditioner(ABC):
         free = controls[old].unflatten(1, (self.basis.shape[1], -1))  # (s, P, d)
         points = self.line[stale] + self.basis @ free  # (s, N, d)
         with torch.no_grad():
-            squares = self._square_segments(points)  # (s, N - 1)
-            self._factorise(stale, points, squares)
+            self._factorise(stale, points)
         self.age[stale] = 0
-
-    def _square_segments(self, points: Tensor) -> Tensor:
-        """Squared lengths (s, N - 1) of the segments, times their number."""
-        p = self.geometry.decode(points)  # of (s, N)
-        squares = self.geometry.residuals(p[:, :-1], p[:, 1:]).square().sum((-2, -1))
-        return (points.shape[1] - 1) * squares
 
     def serve(self, rows: Tensor) -> None:
         """Take note of a step of each of the curves ``rows`` (b,)."""
@@ -82,8 +75,8 @@ class Preconditioner(ABC):
         return self.color(rows, self.whiten(rows, gradient))
 
     @abstractmethod
-    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
-        """Factorise for curves (s,) with corners (s, N, d) and squared segments (s, N - 1)."""
+    def _factorise(self, rows: Tensor, points: Tensor) -> None:
+        """Factorise for curves (s,) with corners (s, N, d)."""
 
     @abstractmethod
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
@@ -109,8 +102,9 @@ class NormalMatrices(Preconditioner):
         self.factor = spline.controls.new_zeros(batch, free * dims, free * dims)  # (B, n, n)
 
     @override
-    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
-        normal = normal_matrix(self.geometry, _shake(points), self.basis)  # (s, n, n)
+    def _factorise(self, rows: Tensor, points: Tensor) -> None:
+        shaken = _shake(points)  # (s, N, d)
+        normal, squares = normal_matrix(self.geometry, shaken, self.basis)  # (s, n, n), (s, N - 1)
         if self.geometry.weighted:
             normal = normal + self._weigh(points, squares)
         scale = squares.sum(-1) / _square_latent_segments(points).sum(-1).clamp(min=_tiny(points))
@@ -157,7 +151,8 @@ class SpeedMatrices(Preconditioner):
         self.factor = spline.controls.new_zeros(batch, free, free)  # (B, P, P)
 
     @override
-    def _factorise(self, rows: Tensor, points: Tensor, squares: Tensor) -> None:
+    def _factorise(self, rows: Tensor, points: Tensor) -> None:
+        squares = self._square_segments(points)  # (s, N - 1)
         latent = _square_latent_segments(points)  # (s, N - 1)
         scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(points))  # (s,)
         metric = squares / latent.clamp(min=_tiny(points))  # (s, N - 1)
@@ -165,6 +160,12 @@ class SpeedMatrices(Preconditioner):
         slopes = self.basis.diff(dim=0)  # (N - 1, P)
         total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
         self.factor[rows] = _cholesky(total + _tiny(points) * torch.eye(slopes.shape[1]).to(total))
+
+    def _square_segments(self, points: Tensor) -> Tensor:
+        """Squared lengths (s, N - 1) of the segments, times their number."""
+        p = self.geometry.decode(points)  # of (s, N)
+        squares = self.geometry.residuals(p[:, :-1], p[:, 1:]).square().sum((-2, -1))
+        return (points.shape[1] - 1) * squares
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
