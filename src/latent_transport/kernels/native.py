@@ -62,6 +62,13 @@ def _load() -> ctypes.CDLL | str:
     return reason
 
 
+@functools.cache
+def find_level() -> str:
+    """Level of instructions that is used: "avx512", "avx2", or "plain"."""
+    level = LEVELS.get(torch.backends.cpu.get_cpu_capability(), "plain")
+    return level if hasattr(load(), f"logistic_norm_{level}_float32") else "plain"
+
+
 def can_read(tensors: Sequence[Tensor]) -> bool:
     """Whether the memory of the tensors may be read at an address.
 
@@ -137,8 +144,5 @@ def _materialize(x: Tensor) -> Tensor:
 
 @functools.cache
 def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
-    library = load()
     precision = str(dtype).removeprefix("torch.")
-    level = LEVELS.get(torch.backends.cpu.get_cpu_capability(), "plain")
-    found = getattr(library, f"{name}_{level}_{precision}", None)
-    return found or getattr(library, f"{name}_plain_{precision}")
+    return getattr(load(), f"{name}_{find_level()}_{precision}")
