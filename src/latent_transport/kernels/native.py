@@ -70,15 +70,18 @@ def find_level() -> str:
 
 
 def can_read(tensors: Sequence[Tensor]) -> bool:
-    """Whether the memory of the tensors may be read at an address.
+    """Whether the library may read the memory of the tensors: plain ones on a CPU."""
+    return all(x.device.type == "cpu" and x.dtype in WIDE for x in tensors) and are_plain(tensors)
 
-    It may of plain tensors on a CPU, where nothing traces or transforms what is done to them.
+
+def are_plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether the tensors have numbers at an address, and nothing traces or transforms their use.
+
+    A kernel that is not PyTorch's own would fail on others, or be left out of what is recorded.
     """
     return (
         all(
             type(x) in (Tensor, torch.nn.Parameter)
-            and x.device.type == "cpu"
-            and x.dtype in WIDE
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
             and not torch._is_functional_tensor(x)
             for x in tensors
