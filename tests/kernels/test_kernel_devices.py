@@ -1,4 +1,4 @@
-"""Kernels on any device, by whatever serves it: against float64 on the CPU, and all in one place."""
+"""Kernels on any device, by whatever serves it: against float64, and all in one place."""
 
 import kernel_reference as reference
 import pytest

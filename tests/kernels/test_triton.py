@@ -108,8 +108,8 @@ def check_against_float64(inputs, value, partials):
         expected, slopes = function(*inputs)
     torch.testing.assert_close(value.double(), expected, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(partials.double(), slopes, rtol=1e-4, atol=1e-5)
-    for partial, slope in zip(partials, slopes, strict=True):
-        assert (partial - slope).norm() <= 1e-6 * slope.norm()
+    for found, slope in zip(partials, slopes, strict=True):
+        assert (found - slope).norm() <= 1e-6 * slope.norm()
 
 
 @pytest.mark.parametrize("name", CASES)
