@@ -15,7 +15,7 @@ API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find
 # What an installation is made of, beside the modules that it finds where they are.
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
-.PHONY: figures quick report benchmark benchmark_peers zoo paper check archive docs test lint clean
+.PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -31,6 +31,13 @@ report: .venv/installed
 
 benchmark: .venv/installed
 	$(SNAKEMAKE) benchmark --configfile $(CONFIG)
+
+# Where there is a CUDA device: the tests that need one, and the benchmark on it, whose tables name it.
+# The models that are there are timed as they are; tables of another device are made anew.
+gpu: .venv/installed
+	$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "torch finds no CUDA device")'
+	$(BIN)/pytest -m gpu
+	$(SNAKEMAKE) benchmark --configfile $(CONFIG) --forcerun $(addprefix benchmark_,wasserstein1 solvers scaling geometries)
 
 # docs/zoo.md: how far the solvers are from distances that are known.
 zoo: .venv/installed

@@ -73,6 +73,7 @@ rule benchmark:
     input:
         rules.plot_benchmark.output,
         expand("<paper>/figures/benchmark.{format}", format=FORMATS),
+        expand(rules.benchmark_geometries.output, model=BENCHMARKED[-1]),
 
 
 rule benchmark_peers:

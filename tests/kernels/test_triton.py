@@ -6,12 +6,15 @@ import re
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from latent_transport.kernels import logistic, mixture
+from latent_transport.kernels.dispatch import backend
+from tests.devices import needs_gpu
 
 triton = pytest.importorskip("triton", reason="the GPU kernels need the package triton")
 
@@ -76,6 +79,11 @@ CASES = {
     **{f"logistic-{d}": draw(150, None, d) for d in (None, 0.3, 0.003, 0.0)},
     **{f"mixture-{d}": draw(20, 3, d) for d in (None, 0.003)},
 }
+# More pairs than a GPU computes at once; the interpreter would take hours.
+LARGE = {
+    "logistic-large": partial(draw, 1_000_003, None, None),
+    **{f"mixture-large-{k}": partial(draw, 10_007, k, None) for k in (5, 10)},
+}
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +99,36 @@ def interpreted(tmp_path_factory):
         return {name: torch.from_numpy(results[name]) for name in results.files}
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_interpreted_kernel_matches_float64(interpreted, name):
-    inputs = CASES[name].double()
+def check_against_float64(inputs, value, partials):
+    """Compare a kernel's value and partials with those of PyTorch's operations, on the CPU."""
+    inputs = inputs.double()
     module = logistic if inputs.ndim == 2 else mixture
     function = getattr(module, f"{module.__name__.split('.')[-1]}_wasserstein1_partials")
-    expected, slopes = function(*inputs)
-    value, partials = interpreted[name + "/value"], interpreted[name + "/partials"]
+    with backend("eager"):
+        expected, slopes = function(*inputs)
     torch.testing.assert_close(value.double(), expected, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(partials.double(), slopes, rtol=1e-4, atol=1e-5)
-    for partial, slope in zip(partials, slopes, strict=True):
-        assert (partial - slope).norm() <= 1e-6 * slope.norm()
+    for found, slope in zip(partials, slopes, strict=True):
+        assert (found - slope).norm() <= 1e-6 * slope.norm()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_interpreted_kernel_matches_float64(interpreted, name):
+    value, partials = interpreted[name + "/value"], interpreted[name + "/partials"]
+    check_against_float64(CASES[name], value, partials)
     assert torch.equal(interpreted.get(name + "/alone", value), value)
+
+
+@needs_gpu
+@pytest.mark.parametrize("name", [*CASES, *LARGE])
+def test_kernel_on_a_gpu_matches_float64(name):
+    inputs = LARGE[name]() if name in LARGE else CASES[name]
+    function = logistic.logistic_wasserstein1_partials
+    if inputs.ndim == 3:
+        function = mixture.mixture_wasserstein1_partials
+    with backend("triton"):
+        value, partials = function(*inputs.cuda())
+    check_against_float64(inputs, value.cpu(), partials.cpu())
 
 
 @pytest.mark.parametrize("capability", [80, 90])

@@ -97,20 +97,22 @@ def test_images_are_left_as_they_are():
 # --- It learns ---
 
 
-def test_loss_falls_on_real_digits(ones):
+def test_loss_falls_on_real_digits(ones, device):
     architecture = Architecture(latent_dim=2, hidden=(64,))
     schedule = Schedule(epochs=12, batch_size=32, learning_rate=4e-3)
     vae, history = train_vae(
         architecture,
-        images_of(ones, "train"),
-        images_of(ones, "validation"),
+        images_of(ones, "train").to(device),
+        images_of(ones, "validation").to(device),
         schedule=schedule,
         seed=0,
     )
+    assert {weight.device.type for weight in vae.parameters()} == {device.type}
     losses = [row["validation_loss"] for row in history.rows]
     assert losses[0] - history.best["validation_loss"] > 1  # bits per dimension
     assert history.best["validation_loss"] < 2.5
-    test = evaluate_elbo(vae, images_of(ones, "test"), generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator(device).manual_seed(0)
+    test = evaluate_elbo(vae, images_of(ones, "test").to(device), generator=generator)
     assert test["loss"] < 2.5
 
 

@@ -13,7 +13,7 @@ rule benchmark_wasserstein1:
         "<benchmarks>/benchmark_wasserstein1.tsv"
     conda:
         ENVIRONMENT
-    # All cores are taken, so that nothing runs beside a benchmark; it uses one.
+    # All cores are taken, so that nothing runs beside a benchmark; it uses one, or two.
     threads: lambda wildcards: workflow.cores
     resources:
         mem_mb=growing(4000),
@@ -92,4 +92,38 @@ rule benchmark_scaling:
         "python -m workflow.scripts.benchmark_scaling --name {wildcards.model} "
         "--model {input.model:q} --codes {input.codes:q} --pairs {input.pairs:q} "
         "--batches {params.batches} --rounds {params.rounds} --output {output:q} "
-        "--threads 1 --device {params.device:q} 2> {log:q}"
+        "--threads 1 --more-threads 2 --device {params.device:q} 2> {log:q}"
+
+
+rule benchmark_geometries:
+    input:
+        model=rules.train_vae.output.model,
+        codes=rules.encode.output,
+        uncertainty=rules.fit_uncertainty.output,
+        pairs=rules.choose_pairs.output,
+        code=code_of("benchmark_geometries"),
+    output:
+        "<results>/benchmark/geometries/{model}.csv",
+    log:
+        "<logs>/benchmark_geometries/{model}.log",
+    benchmark:
+        "<benchmarks>/benchmark_geometries/{model}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: workflow.cores
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
+    params:
+        # Cost hardly depends on it, and choosing one for all digits would cost more than all this.
+        strength=config["evidence"]["strength"]["planes"],
+        rounds=config["benchmark"]["rounds"],
+        geodesics=lambda wildcards: config["benchmark"]["geodesics"][kind_of(wildcards)],
+        device=config["device"],
+    shell:
+        "python -m workflow.scripts.benchmark_geometries --name {wildcards.model} "
+        "--model {input.model:q} --codes {input.codes:q} --uncertainty {input.uncertainty:q} "
+        "--strength {params.strength} --pairs {input.pairs:q} --count {params.geodesics} "
+        "--rounds {params.rounds} --output {output:q} --threads 1 "
+        "--device {params.device:q} 2> {log:q}"

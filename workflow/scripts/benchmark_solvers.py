@@ -1,6 +1,7 @@
 """Time solvers on the same pairs of one trained model; energies are measured alike."""
 
 import argparse
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +14,9 @@ from torch import Tensor
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.pairs import find_ends
 from latent_transport.evidence.measures.benchmarks import (
+    Cost,
     LiteralWasserstein1,
+    describe_kernels,
     seconds_to_reach,
     summarize_turns,
     time_in_turns,
@@ -32,7 +35,7 @@ from latent_transport.kernels.dispatch import backend
 from latent_transport.models.vae import load_vae
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
-from workflow.scripts.compute import add_compute_options, prepare
+from workflow.scripts.compute import add_compute_options, describe_machine, prepare
 
 PUBLISHED = "StochMan, Eq. 5 as printed"
 POINTS_PUBLISHED = 20
@@ -88,16 +91,16 @@ class Comparison:
         self.t = torch.linspace(0, 1, FINE_SEGMENTS + 1, dtype=z0.dtype, device=z0.device)
         self._solved: dict[str, dict[int, list[Geodesics]]] = {name: {} for name in self.contenders}
 
-    def run(self, rounds: int) -> dict[str, list[float]]:
-        """Let the contenders take turns: for each name its seconds a geodesic in each round."""
+    def run(self, rounds: int) -> dict[str, list[Cost]]:
+        """Let the contenders take turns: for each name its cost a geodesic in each round."""
         for contender in self.contenders.values():
             # What torch imports late is no solver's fault.
             contender.solve(self.z0[: self.few], self.z1[: self.few], max_iterations=1)
         runs = {name: partial(self._solve, name) for name in self.contenders}
-        seconds = time_in_turns(runs, rounds=rounds, device=self.z0.device)
+        turns = time_in_turns(runs, rounds=rounds, device=self.z0.device)
         return {
-            name: [taken / len(self._rows(name, 0)) for taken in times]
-            for name, times in seconds.items()
+            name: [cost / len(self._rows(name, 0)) for cost in costs]
+            for name, costs in turns.items()
         }
 
     def _solve(self, name: str, number: int) -> None:
@@ -183,25 +186,36 @@ def describe_energies(energies: Tensor, best: Tensor, published: Tensor) -> dict
 
 def compare(comparison: Comparison, *, rounds: int, restarts: int) -> list[dict]:
     """Run all contenders: a row of the table each, and one for the straight latent line."""
-    seconds = comparison.run(rounds)
-    energies = {name: comparison.energies(name) for name in seconds}
+    costs = comparison.run(rounds)
+    energies = {name: comparison.energies(name) for name in costs}
+    device = comparison.z0.device
+    as_published = statistics.median(cost.charged for cost in costs[PUBLISHED])
     published = energies[PUBLISHED]  # (n,)
     found = [*energies.values(), comparison.least_energies(restarts)]
     best = torch.stack(found).nan_to_num(nan=torch.inf).amin(0)  # (n,)
     line = describe_energies(comparison.line_energies(), best, published)
     rows = [{"solver": "straight latent line"} | line]
-    for name, summary in summarize_turns(seconds, PUBLISHED).items():
+    for name, summary in summarize_turns(costs, PUBLISHED, "geodesic").items():
         contender = comparison.contenders[name]
         at_once = comparison.few if contender.slow else len(comparison.z0)
         row = {
             "solver": name,
             "at_once": 1 if contender.published else at_once,
-            "seconds_a_geodesic": summary.pop("seconds"),
+            "kernels": _name_kernels(contender, device),
         }
         row |= summary | comparison.reports(name)
         row |= describe_energies(energies[name], best, published)
-        rows.append(row | comparison.seconds_to_energy(name, published))
+        reached = comparison.seconds_to_energy(name, published)
+        if reached:
+            seconds = reached["seconds_to_published_energy"]
+            reached["speedup_to_published_energy"] = as_published / seconds
+        rows.append(row | reached)
     return rows
+
+
+def _name_kernels(contender: Contender, device: torch.device) -> str:
+    literal = isinstance(contender.geometry, LiteralWasserstein1)
+    return describe_kernels("eager" if literal else contender.kernels, device)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -231,8 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     frame = pd.DataFrame(compare(comparison, rounds=arguments.rounds, restarts=arguments.restarts))
     frame.insert(0, "model", arguments.name)
     frame.insert(1, "latent_dim", z0.shape[1])
-    frame["threads"], frame["device"] = arguments.threads, str(device)
-    save_table(frame, arguments.output)
+    save_table(frame.assign(**describe_machine(device, arguments.threads)), arguments.output)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from torch import Tensor
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.wasserstein import wasserstein1
 from latent_transport.evidence.measures.benchmarks import (
+    describe_kernels,
     peak_allocation,
     summarize_turns,
     time_in_turns,
@@ -22,7 +23,7 @@ from latent_transport.kernels import native
 from latent_transport.kernels.dispatch import backend
 from latent_transport.storage import save_table
 from workflow.scripts.command import run
-from workflow.scripts.compute import add_compute_options, prepare
+from workflow.scripts.compute import add_compute_options, describe_machine, prepare
 
 PLAIN = "pmf and cumulative sums (Eq. 5)"
 CONTENDERS = {
@@ -83,25 +84,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             for name, (function, choice) in methods.items()
         }
         first = {name: timed(call, device)[1] for name, call in contenders.items()}
-        seconds = time_in_turns(contenders, rounds=arguments.repetitions, device=device)
-        for name, summary in summarize_turns(seconds, PLAIN).items():
-            rows.append(
-                {
-                    "components": components,
-                    "contender": name,
-                    "seconds_a_million": 1e6 * summary["seconds"] / pairs,
-                    "least": 1e6 * summary["least"] / pairs,
-                    "largest": 1e6 * summary["largest"] / pairs,
-                    "speedup": summary["speedup"],
-                    "least_speedup": summary["least_speedup"],
-                    "largest_speedup": summary["largest_speedup"],
-                    "bytes_a_pair": peak_allocation(contenders[name], device) / pairs,
-                    "first_call_seconds": first[name],
-                    "pairs": pairs,
-                    "threads": arguments.threads,
-                    "device": str(device),
-                }
-            )
+        turns = time_in_turns(contenders, rounds=arguments.repetitions, device=device)
+        costs = {name: [cost / (pairs / 1e6) for cost in turns[name]] for name in turns}
+        for name, summary in summarize_turns(costs, PLAIN, "million").items():
+            row = {"components": components, "contender": name} | summary
+            row |= {
+                "bytes_a_pair": peak_allocation(contenders[name], device) / pairs,
+                "first_call_seconds": first[name].wall,
+                "pairs": pairs,
+                "rounds": arguments.repetitions,
+                "kernels": describe_kernels(methods[name][1], device),
+            }
+            rows.append(row | describe_machine(device, arguments.threads))
     save_table(pd.DataFrame(rows), arguments.output)
 
 

@@ -1,6 +1,7 @@
 """Options and preparations that the scripts which use torch share."""
 
 import argparse
+import os
 
 import torch
 
@@ -27,8 +28,30 @@ def prepare(arguments: argparse.Namespace) -> torch.device:
             "device is cuda, but torch finds no GPU; set the config key device to auto or cpu"
         )
     device = torch.device("cuda" if available and arguments.device != "cpu" else "cpu")
-    note_device(torch.cuda.get_device_name(device) if device.type == "cuda" else name_processor())
+    note_device(_name(device))
     return device
+
+
+def describe_machine(device: torch.device, threads: int) -> dict[str, str | int]:
+    """Columns that tell of a benchmark's table where it was measured."""
+    return {
+        "device": str(device),
+        "processor": _name(device),
+        "cores": count_cores(),
+        "threads": threads,
+        "torch": torch.__version__,
+    }
+
+
+def count_cores() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else name_processor()
 
 
 def images_of(subset: Subset, split: str, device: torch.device) -> torch.Tensor:

@@ -147,7 +147,7 @@ class CubicSpline:
 
     def _design(self, t: Tensor) -> Tensor:
         controls = self.controls.shape[1] + 2
-        at = t.detach().to("cpu", torch.float64).numpy()
+        at = t.detach().cpu().double().numpy()
         matrix = BSpline.design_matrix(at.clip(0, 1), _knots(controls), DEGREE).toarray()
         return torch.as_tensor(matrix, dtype=self.controls.dtype, device=self.controls.device)
 
@@ -158,7 +158,7 @@ class CubicSpline:
     def derivative(self, t: Tensor, order: int = 1) -> Tensor:
         """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
         controls = self.controls.shape[1] + 2
-        at = t.detach().to("cpu", torch.float64).numpy()
+        at = t.detach().cpu().double().numpy()
         basis = BSpline(_knots(controls), np.eye(controls), DEGREE)(at, nu=order)
         design = torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
         return design @ self._every()  # (B, T, d)

@@ -231,7 +231,7 @@ def _check(codes: Tensor, neighbours: int, pieces: int) -> None:
 
 
 def _to_numpy(x: Tensor) -> np.ndarray:
-    return x.to("cpu", torch.float64).numpy()
+    return x.cpu().double().numpy()
 
 
 def _trace(

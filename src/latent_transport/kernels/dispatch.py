@@ -77,8 +77,8 @@ def resolve_backend(*tensors: Tensor) -> str:
     if name in ("auto", "c"):
         if native.can_read(tensors) and _has_c():
             return "c"
-        return "triton" if device == "cuda" and _has_triton() else "eager"
-    return name
+        name = "triton" if device == "cuda" and _has_triton() else "eager"
+    return "eager" if name == "triton" and not native.are_plain(tensors) else name
 
 
 def _check(name: str, source: str) -> str:

@@ -62,16 +62,26 @@ def _load() -> ctypes.CDLL | str:
     return reason
 
 
-def can_read(tensors: Sequence[Tensor]) -> bool:
-    """Whether the memory of the tensors may be read at an address.
+@functools.cache
+def find_level() -> str:
+    """Level of instructions that is used: "avx512", "avx2", or "plain"."""
+    level = LEVELS.get(torch.backends.cpu.get_cpu_capability(), "plain")
+    return level if hasattr(load(), f"logistic_norm_{level}_float32") else "plain"
 
-    It may of plain tensors on a CPU, where nothing traces or transforms what is done to them.
+
+def can_read(tensors: Sequence[Tensor]) -> bool:
+    """Whether the library may read the memory of the tensors: plain ones on a CPU."""
+    return all(x.device.type == "cpu" and x.dtype in WIDE for x in tensors) and are_plain(tensors)
+
+
+def are_plain(tensors: Sequence[Tensor]) -> bool:
+    """Whether the tensors have numbers at an address, and nothing traces or transforms their use.
+
+    A kernel that is not PyTorch's own would fail on others, or be left out of what is recorded.
     """
     return (
         all(
             type(x) in (Tensor, torch.nn.Parameter)
-            and x.device.type == "cpu"
-            and x.dtype in WIDE
             and not torch._C._functorch.is_functorch_wrapped_tensor(x)
             and not torch._is_functional_tensor(x)
             for x in tensors
@@ -137,8 +147,5 @@ def _materialize(x: Tensor) -> Tensor:
 
 @functools.cache
 def _function(name: str, dtype: torch.dtype) -> Callable[..., int]:
-    library = load()
     precision = str(dtype).removeprefix("torch.")
-    level = LEVELS.get(torch.backends.cpu.get_cpu_capability(), "plain")
-    found = getattr(library, f"{name}_{level}_{precision}", None)
-    return found or getattr(library, f"{name}_plain_{precision}")
+    return getattr(load(), f"{name}_{find_level()}_{precision}")

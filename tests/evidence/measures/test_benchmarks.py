@@ -1,9 +1,11 @@
 """Benchmarks: they run what they say, count memory right, and draw what they measured."""
 
+import argparse
 import math
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,11 +18,14 @@ from matplotlib.colors import same_color
 
 import latent_transport as lt
 from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import SPLITS
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.evidence.measures.benchmarks import (
     ClockedWasserstein1,
+    Cost,
     LiteralWasserstein1,
     Stopwatch,
+    describe_kernels,
     peak_allocation,
     resident_peak,
     seconds_to_reach,
@@ -32,13 +37,22 @@ from latent_transport.evidence.measures.benchmarks import (
 )
 from latent_transport.evidence.plotting.benchmarks import plot_benchmark
 from latent_transport.evidence.plotting.style import save_figure
-from latent_transport.models.vae import VAE, Architecture, save_vae
+from latent_transport.kernels import dispatch, native
+from latent_transport.models.uncertainty import UncertainDecoder, save_uncertainty
+from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import DataError, save_table
 from tests.problems import make_network
-from workflow.scripts import benchmark_scaling, benchmark_solvers, benchmark_wasserstein1
+from workflow.scripts import (
+    benchmark_geometries,
+    benchmark_scaling,
+    benchmark_solvers,
+    benchmark_wasserstein1,
+)
+from workflow.scripts.compute import count_cores
 
 ROOT = Path(__file__).parents[3]
 CPU = torch.device("cpu")
+MACHINE = ["device", "processor", "cores", "threads", "torch", "kernels"]
 
 
 def draw_mixtures(components, count=40, seed=0):
@@ -54,49 +68,97 @@ def draw_ends(pairs=4, seed=0):
     return torch.randn(2, pairs, 2, generator=generator, dtype=torch.float64)
 
 
+def work(seconds):
+    """Keep the processor busy for that long."""
+    begin = time.process_time()
+    while time.process_time() - begin < seconds:
+        pass
+    return "done"
+
+
 # --- Times ---
 
 
 def test_contenders_take_turns():
     calls = []
     contenders = {name: lambda number, name=name: calls.append((number, name)) for name in "abc"}
-    seconds = time_in_turns(contenders, rounds=2, device=CPU)
+    costs = time_in_turns(contenders, rounds=2, device=CPU)
     assert calls == [(number, name) for number in (0, 1) for name in "abc"]
-    assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2, "c": 2}
+    assert {name: len(each) for name, each in costs.items()} == {"a": 2, "b": 2, "c": 2}
 
 
 def test_time_and_result_are_those_of_the_call():
-    result, seconds = timed(lambda: time.sleep(0.02) or "done", CPU)
+    result, cost = timed(lambda: work(0.02), CPU)
     assert result == "done"
-    assert seconds >= 0.02
+    assert 0.02 <= cost.cpu <= cost.wall + 0.02
+    assert cost.charged == cost.cpu
 
 
-def test_speedups_are_of_the_same_round():
-    seconds = {"plain": [8.0, 10.0, 60.0], "ours": [2.0, 1.0, 20.0]}
-    summary = summarize_turns(seconds, "plain")
+def test_waiting_costs_no_processor_time():
+    _, cost = timed(lambda: time.sleep(0.2), CPU)
+    assert cost.wall >= 0.2
+    assert cost.cpu < 0.1
+
+
+def test_all_threads_of_the_process_count():
+    def work_elsewhere():
+        thread = threading.Thread(target=work, args=(0.05,))
+        thread.start()
+        thread.join()
+
+    assert timed(work_elsewhere, CPU)[1].cpu >= 0.05
+
+
+def test_where_a_gpu_computes_the_clock_is_charged():
+    assert Cost(2.0, math.nan).charged == 2
+    assert Cost(2.0, 1.0).charged == 1
+    assert Cost(2.0, 1.0) / 4 == Cost(0.5, 0.25)
+
+
+def test_speedups_are_of_processor_time_in_the_same_round():
+    cpu = {"plain": [8.0, 10.0, 60.0], "ours": [2.0, 1.0, 20.0]}
+    walls = {"plain": [80.0, 70.0, 90.0], "ours": [30.0, 50.0, 40.0]}
+    costs = {name: list(map(Cost, walls[name], cpu[name])) for name in cpu}
+    summary = summarize_turns(costs, "plain", "day")
     assert summary["ours"] == {
-        "seconds": 2,
-        "least": 1,
-        "largest": 20,
+        "seconds_a_day": 40,
+        "least": 30,
+        "largest": 50,
+        "cpu_seconds_a_day": 2,
+        "least_cpu": 1,
+        "largest_cpu": 20,
         "speedup": 4,  # and not 10 / 2
         "least_speedup": 3,
         "largest_speedup": 10,
     }
     assert summary["plain"]["speedup"] == 1
+    on_gpu = {name: [Cost(x, math.nan) for x in walls[name]] for name in walls}
+    found = summarize_turns(on_gpu, "plain", "day")["ours"]
+    assert found["speedup"] == 2.25  # of 80 / 30, 70 / 50 and 90 / 40
+    assert math.isnan(found["cpu_seconds_a_day"])
 
 
 def test_stopwatch_adds_up_its_blocks_alone():
     watch = Stopwatch(CPU)
 
-    def work():
+    def run():
         for _ in range(2):
             with watch:
-                time.sleep(0.01)
-            time.sleep(0.02)
+                work(0.01)
+            work(0.02)
 
-    _, whole = timed(work, CPU)
+    _, whole = timed(run, CPU)
     assert watch.seconds >= 0.02
-    assert watch.seconds < whole - 0.02
+    assert watch.seconds < whole.cpu - 0.03
+
+
+def test_kernels_are_named_as_they_run(monkeypatch):
+    assert describe_kernels("eager", CPU) == "eager"
+    if native.load() is not None:
+        assert describe_kernels("auto", CPU) == f"c, {native.find_level()}"
+    monkeypatch.setattr(native, "load", lambda: None)
+    monkeypatch.setattr(dispatch, "_warn_without_c", lambda: None)
+    assert describe_kernels("auto", CPU) == "eager"
 
 
 def test_clocked_geometry_is_w1_and_notes_its_parts():
@@ -104,10 +166,11 @@ def test_clocked_geometry_is_w1_and_notes_its_parts():
     z0, z1 = draw_ends()
     clocked = ClockedWasserstein1(decoder, CPU)
     energy = lt.connecting_geodesics(lt.Wasserstein1(decoder), z0, z1).energy
-    paths, seconds = timed(lambda: lt.connecting_geodesics(clocked, z0, z1), CPU)
+    paths, cost = timed(lambda: lt.connecting_geodesics(clocked, z0, z1), CPU)
     torch.testing.assert_close(paths.energy, energy)
-    assert 0 < clocked.forward_mode.seconds < seconds
+    assert 0 < clocked.forward_mode.seconds < cost.cpu
     assert clocked.distances.seconds > 0
+    assert clocked.pushed > 0
 
 
 def test_seconds_to_reach_are_those_of_the_first_run_that_does():
@@ -119,7 +182,7 @@ def test_seconds_to_reach_are_those_of_the_first_run_that_does():
     def solve(most):
         """Curves that straighten with the iterations."""
         asked.append(most)
-        time.sleep(0.01 * most)
+        work(0.01 * most)
         bend = torch.sin(torch.pi * t)[:, None] / most
         return lambda at: torch.lerp(z0[:, None], z1[:, None], at[:, None]) + bend
 
@@ -207,8 +270,9 @@ def model(tmp_path_factory):
     torch.manual_seed(0)
     save_vae(VAE(Architecture(latent_dim=2, data_dim=12, hidden=(8,))), files["model"], {})
     codes = np.random.default_rng(0).standard_normal((12, 2)).astype(np.float32)
-    rows = {name: np.zeros(12, np.uint8) for name in ("labels", "indices", "split")}
-    Codes(codes, codes**2, **rows).save(files["codes"])
+    rows = {name: np.zeros(12, np.uint8) for name in ("labels", "indices")}
+    split = np.arange(12, dtype=np.uint8) % len(SPLITS)
+    Codes(codes, codes**2, **rows, split=split).save(files["codes"])
     files["pairs"] = folder / "pairs.csv"
     pairs = {"pair": range(6), "row0": range(6), "row1": range(6, 12)}
     save_table(pd.DataFrame(pairs), files["pairs"])
@@ -225,11 +289,14 @@ def test_table_of_w1(tmp_path):
     assert table["pairs"].tolist() == 4 * [60] + 4 * [20]
     assert (table["device"] == "cpu").all()
     assert (table["threads"] == 1).all()
+    assert table[MACHINE].notna().all(axis=None)
+    assert set(table["kernels"]) == {"eager", f"c, {native.find_level()}"}
     assert (table.groupby("components")["speedup"].first() == 1).all()
     numbers = table.select_dtypes("number")
     assert (numbers > 0).all(axis=None)
     assert (table["least"] <= table["seconds_a_million"]).all()
     assert (table["seconds_a_million"] <= table["largest"]).all()
+    assert (table["least_cpu"] <= table["cpu_seconds_a_million"]).all()
     plain = table.loc[table["contender"] == benchmark_wasserstein1.PLAIN, "bytes_a_pair"]
     assert (plain > [2 * 256 * 4, 6 * 256 * 4]).all()  # its probabilities at least
 
@@ -246,7 +313,9 @@ def test_table_of_solvers(model, tmp_path):
     assert table.loc[["L-BFGS", "Gauss-Newton"], "at_once"].tolist() == [5, 5]
     assert table.loc[[published, same], "at_once"].tolist() == [1, 1]
     timed_rows = table.drop(index=line)
-    assert (timed_rows["seconds_a_geodesic"] > 0).all()
+    assert (timed_rows[["seconds_a_geodesic", "cpu_seconds_a_geodesic"]] > 0).all(axis=None)
+    assert timed_rows[MACHINE].notna().all(axis=None)
+    assert timed_rows.loc[[published, "Gauss-Newton, eager"], "kernels"].tolist() == 2 * ["eager"]
     assert table.loc[published, "speedup"] == 1
     assert (table["largest_energy_excess"] >= table["median_energy_excess"]).all()
     assert (table["median_energy_excess"] >= -1e-6).all()
@@ -256,8 +325,13 @@ def test_table_of_solvers(model, tmp_path):
     assert table.loc[same, "median_energy_over_published"] == pytest.approx(0, abs=1e-4)
     reached = table.loc[ours, ["seconds_to_published_energy", "reached_published_energy"]]
     assert reached.notna().all(axis=None)
-    assert table.loc["Gauss-Newton", "reached_published_energy"] == 1
-    assert math.isfinite(table.loc["Gauss-Newton", "seconds_to_published_energy"])
+    ours = table.loc["Gauss-Newton"]
+    assert ours["reached_published_energy"] == 1
+    assert math.isfinite(ours["seconds_to_published_energy"])
+    of_two = table.loc[published, ["least_cpu", "largest_cpu"]].mean()  # their median, too
+    assert ours["speedup_to_published_energy"] == pytest.approx(
+        of_two / ours["seconds_to_published_energy"]
+    )
 
 
 def test_pairs_are_repeated_to_fill_a_batch(model):
@@ -270,25 +344,55 @@ def test_pairs_are_repeated_to_fill_a_batch(model):
 
 
 def test_table_of_many_pairs(model, tmp_path):
-    options = "--batches 3 --rounds 1 --output"
+    more = count_cores() > 1
+    options = "--batches 3 --rounds 1 --more-threads 2 1000 --output"
     benchmark_scaling.main([*model, *options.split(), str(tmp_path / "scaling.csv")])
-    (row,) = pd.read_csv(tmp_path / "scaling.csv").to_dict("records")
-    assert (row["model"], row["latent_dim"], row["pairs"], row["rounds"]) == ("digit1", 2, 3, 1)
-    assert row["seconds_a_geodesic"] > 0
-    assert row["overhead_factor"] > 1
-    assert 0 < row["wasserstein1_share"] < 1
-    assert 0 <= row["memory"] < row["whole_memory"]
-    assert row["converged"] == 1
+    rows = pd.read_csv(tmp_path / "scaling.csv").to_dict("records")
+    assert [row["threads"] for row in rows] == ([1, 2] if more else [1])
+    for row in rows:
+        assert (row["model"], row["latent_dim"], row["pairs"], row["rounds"]) == ("digit1", 2, 3, 1)
+        assert min(row["seconds_a_geodesic"], row["cpu_seconds_a_geodesic"]) > 0
+        assert row["overhead_factor"] > 1
+        assert row["mean_products"] > 0
+        assert 0 < row["wasserstein1_share"] < 1
+        assert 0 <= row["memory"] < row["whole_memory"]
+        assert row["converged"] == 1
+        assert not any(pd.isna(row[column]) for column in MACHINE)
+
+
+def test_more_threads_are_tried_on_the_number_in_the_middle_and_on_no_gpu(monkeypatch):
+    monkeypatch.setattr(benchmark_scaling, "count_cores", lambda: 4)
+    arguments = argparse.Namespace(batches=[256, 16, 4096], threads=1, more_threads=[2, 8])
+    plain = [(256, 1), (16, 1), (4096, 1)]
+    assert benchmark_scaling.list_cases(arguments, CPU) == [*plain, (256, 2)]
+    assert benchmark_scaling.list_cases(arguments, torch.device("cuda")) == plain
+
+
+def test_table_of_geometries(model, tmp_path):
+    weights = tmp_path / "uncertainty.safetensors"
+    decoder = load_vae(model[model.index("--model") + 1]).decoder
+    save_uncertainty(UncertainDecoder(decoder, torch.randn(4, 2), 1.0), weights, {})
+    options = f"--uncertainty {weights} --strength 0.3 --count 3 --rounds 2 --output"
+    benchmark_geometries.main([*model, *options.split(), str(tmp_path / "geometries.csv")])
+    table = pd.read_csv(tmp_path / "geometries.csv").set_index("geometry")
+    assert table.index.tolist() == ["wasserstein1", "uncertain", "density"]
+    assert (table["pairs"] == 3).all()
+    assert (table.loc["wasserstein1", table.filter(like="times_w1").columns] == 1).all()
+    assert (table["least_times_w1"] <= table["times_w1"]).all()
+    assert (table["times_w1"] <= table["largest_times_w1"]).all()
+    assert table[MACHINE].notna().all(axis=None)
 
 
 def test_rounds_are_summarized_by_medians_and_the_most_memory():
     rounds = [
-        {"seconds_a_geodesic": s, "memory": m, "whole_memory": 10 * m, "device": "cpu"}
+        {"cost": Cost(2 * s, s), "memory": m, "whole_memory": 10 * m, "device": "cpu"}
         | {"overhead_factor": 2 * s, "wasserstein1_share": s / 10}
         for s, m in ((2.0, 30), (1.0, 50), (4.0, 40))
     ]
     row = benchmark_scaling.summarize(16, rounds)
-    assert (row["seconds_a_geodesic"], row["least"], row["largest"]) == (2, 1, 4)
+    assert (row["seconds_a_geodesic"], row["least"], row["largest"]) == (4, 2, 8)
+    assert (row["cpu_seconds_a_geodesic"], row["least_cpu"], row["largest_cpu"]) == (2, 1, 4)
+    assert "cost" not in row
     assert (row["memory"], row["whole_memory"]) == (50, 500)
     assert (row["overhead_factor"], row["largest_overhead_factor"]) == (4, 8)
     assert (row["pairs"], row["rounds"], row["device"]) == (16, 3, "cpu")
@@ -307,7 +411,7 @@ def make_tables():
         least_speedup=lambda t: t["speedup"] / 1.2,
         largest_speedup=lambda t: t["speedup"] * 1.2,
         threads=1,
-        device="cpu",
+        processor="Some Processor",
     )
     names = ["straight latent line", "StochMan, Eq. 5 as printed", "Adam", "Gauss-Newton"]
     solvers = pd.DataFrame(
@@ -318,13 +422,16 @@ def make_tables():
         )
     ).rename(columns={"excess": "median_energy_excess"})
     scaling = pd.DataFrame(
-        {"model": model, "pairs": pairs, "seconds_a_geodesic": 0.1, "memory": 1e6 * pairs}
+        {"model": model, "pairs": pairs, "threads": threads, "memory": 1e6 * pairs / threads}
         for model in ("digit0", "all")
-        for pairs in (16, 256, 4096)
-    )
+        for pairs, threads in ((16, 1), (256, 1), (256, 2), (4096, 1))
+    ).assign(seconds_a_geodesic=0.1)
     spread = {
         "least": lambda t: t["seconds_a_geodesic"] / 1.1,
         "largest": lambda t: t["seconds_a_geodesic"] * 1.1,
+        "cpu_seconds_a_geodesic": lambda t: t["seconds_a_geodesic"] / 2,
+        "least_cpu": lambda t: t["least"] / 2,
+        "largest_cpu": lambda t: t["largest"] / 2,
     }
     return wasserstein1, solvers.assign(**spread), scaling.assign(**spread)
 
@@ -350,6 +457,20 @@ def test_figure_shows_the_tables():
     assert not same_color(digit, everything)
     assert same_color(slow.texts[0].get_color(), digit)
     assert same_color(slow.texts[-1].get_color(), everything)
+    assert cost.lines[0].get_ydata()[0] == 0.05  # of the processor
+    assert "CPU seconds" in cost.get_title("left")
+    assert slow.get_title("left").startswith("CPU seconds")
+    assert "Some Processor, 1 thread" in faster.get_title("left")
+
+
+def test_the_clock_stands_in_where_a_gpu_has_no_processor_time():
+    wasserstein1, solvers, scaling = make_tables()
+    unknown = {"cpu_seconds_a_geodesic": np.nan, "least_cpu": np.nan, "largest_cpu": np.nan}
+    figure = plot_benchmark(wasserstein1, solvers, scaling.assign(**unknown))
+    *_, slow, cost, _ = figure.axes
+    assert cost.lines[0].get_ydata()[0] == 0.1
+    assert cost.get_title("left") == "Gauss-Newton: seconds a geodesic"
+    assert slow.get_title("left").startswith("CPU seconds")
 
 
 def test_nothing_runs_off_the_page_or_over_the_legend():

@@ -16,7 +16,7 @@ KEYS = (
 """Columns that tell the rows of a table apart, in the order in which they make up a row's key."""
 
 # Where a count tells rows apart, which elsewhere is a number among others.
-_FURTHER_KEYS = {"scaling": ("pairs",), "wasserstein1": ("components",)}
+_FURTHER_KEYS = {"scaling": ("pairs", "threads"), "wasserstein1": ("components",)}
 
 WORDS = "words"
 """Section of ``numbers.json`` that holds words, not numbers."""

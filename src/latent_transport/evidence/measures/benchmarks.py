@@ -1,6 +1,8 @@
 """Paired measurements of time and memory, and the plain forms that ours are measured against.
 
-Contenders take turns within one run, so that a noisy machine is fair to all.
+Contenders take turns within one run, so that a noisy machine is fair to all. They are compared by
+the processor time of the process, which others on the machine stretch less than the clock's; on a
+GPU, whose work it does not hold, by the clock.
 """
 
 import json
@@ -10,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -25,15 +28,42 @@ from latent_transport.geometries.base import Decoder, Geometry
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.measures import measure_curves
 from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.kernels import native
 from latent_transport.kernels.constants import LEVELS
+from latent_transport.kernels.dispatch import backend, resolve_backend
 from latent_transport.kernels.pmf import categorical_wasserstein1
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a call took.
+
+    Attributes
+    ----------
+    wall : float
+        Seconds on the clock.
+    cpu : float
+        Seconds of processor time, of all threads of this process; nan where a GPU computed.
+    """
+
+    wall: float
+    cpu: float
+
+    @property
+    def charged(self) -> float:
+        """Seconds by which contenders are compared: of the processor, of the clock on a GPU."""
+        return self.wall if math.isnan(self.cpu) else self.cpu
+
+    def __truediv__(self, count: float) -> "Cost":
+        """Cost of one of so many."""
+        return Cost(self.wall / count, self.cpu / count)
+
+
 def time_in_turns(
     contenders: Mapping[str, Callable[[int], object]], *, rounds: int, device: torch.device
-) -> dict[str, list[float]]:
+) -> dict[str, list[Cost]]:
     """Time functions in rounds, in each of which every one of them runs once.
 
     Nothing is run beforehand: call what compiles or imports at its first call once before.
@@ -50,56 +80,83 @@ def time_in_turns(
     Returns
     -------
     dict
-        For each name its seconds in each round.
+        For each name its costs in each round.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name, run in contenders.items():
             _, taken = timed(partial(run, number), device)
-            seconds[name].append(taken)
-    return seconds
+            costs[name].append(taken)
+    return costs
 
 
-def timed(run: Callable[[], T], device: torch.device) -> tuple[T, float]:
-    """Call a function: its result, and the seconds until the device had finished."""
+def timed(run: Callable[[], T], device: torch.device) -> tuple[T, Cost]:
+    """Call a function: its result, and what it took until the device had finished."""
     _wait_for(device)
-    begin = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     result = run()
     _wait_for(device)
-    return result, time.perf_counter() - begin
+    taken = Cost(time.perf_counter() - wall, time.process_time() - cpu)
+    return result, taken if device.type == "cpu" else Cost(taken.wall, math.nan)
 
 
-def summarize_turns(
-    seconds: Mapping[str, Sequence[float]], reference: str
-) -> dict[str, dict[str, float]]:
-    """Medians and spread of seconds, and of their paired ratio to those of the reference.
-
-    Parameters
-    ----------
-    seconds : mapping of str to sequence of float
-        By name, one number a round, as from :func:`time_in_turns`.
-    reference : str
-        The name to compare with.
+def summarize_costs(costs: Sequence[Cost], unit: str) -> dict[str, float]:
+    """Median and range of the costs of one ``unit`` over the rounds.
 
     Returns
     -------
     dict
-        For each name ``seconds``, ``least`` and ``largest``: median and range over the rounds;
-        ``speedup``, ``least_speedup`` and ``largest_speedup``: those of the reference's seconds
-        over its own in the same round.
+        ``seconds_a_UNIT``, ``least`` and ``largest`` by the clock; ``cpu_seconds_a_UNIT``,
+        ``least_cpu`` and ``largest_cpu`` of processor time.
+    """
+    walls, cpus = [cost.wall for cost in costs], [cost.cpu for cost in costs]
+    return {
+        f"seconds_a_{unit}": statistics.median(walls),
+        "least": min(walls),
+        "largest": max(walls),
+        f"cpu_seconds_a_{unit}": statistics.median(cpus),
+        "least_cpu": min(cpus),
+        "largest_cpu": max(cpus),
+    }
+
+
+def summarize_turns(
+    costs: Mapping[str, Sequence[Cost]], reference: str, unit: str
+) -> dict[str, dict[str, float]]:
+    """Medians and spread of costs, and of their paired ratio to those of the reference.
+
+    Parameters
+    ----------
+    costs : mapping of str to sequence of Cost
+        By name, the cost of a unit in each round, as from :func:`time_in_turns`.
+    reference : str
+        The name to compare with.
+    unit : str
+        Of what the costs are.
+
+    Returns
+    -------
+    dict
+        For each name what :func:`summarize_costs` gives; and ``speedup``, ``least_speedup`` and
+        ``largest_speedup``, median and range of how many times the seconds that it is charged with
+        the reference is charged with in the same round.
     """
     summaries = {}
-    for name, times in seconds.items():
-        ratios = [a / b for a, b in zip(seconds[reference], times, strict=True)]
-        summaries[name] = {
-            "seconds": statistics.median(times),
-            "least": min(times),
-            "largest": max(times),
+    for name, own in costs.items():
+        ratios = [a.charged / b.charged for a, b in zip(costs[reference], own, strict=True)]
+        summaries[name] = summarize_costs(own, unit) | {
             "speedup": statistics.median(ratios),
             "least_speedup": min(ratios),
             "largest_speedup": max(ratios),
         }
     return summaries
+
+
+def describe_kernels(choice: str, device: torch.device) -> str:
+    """What evaluates W1 on a device, by that choice of :func:`backend`: such as "c, avx2"."""
+    with backend(choice):
+        found = resolve_backend(torch.empty(0, device=device))
+    return f"{found}, {native.find_level()}" if found == "c" else found
 
 
 def peak_allocation(run: Callable[[], object], device: torch.device) -> int:
@@ -138,7 +195,10 @@ def resident_peak() -> int:
 
 
 class Stopwatch:
-    """Adds up the device's time in ``with`` blocks, without making a GPU wait at their ends."""
+    """Adds up time in ``with`` blocks: of the processor, all threads of this process.
+
+    Of a GPU it is the device's own, which is not made to wait at their ends.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -158,7 +218,7 @@ class Stopwatch:
 
     def _mark(self) -> "float | torch.cuda.Event":
         if self.device.type != "cuda":
-            return time.perf_counter()
+            return time.process_time()
         event = torch.cuda.Event(enable_timing=True)
         event.record()
         return event
@@ -175,18 +235,21 @@ class Stopwatch:
 class ClockedWasserstein1(Wasserstein1):
     """W1 that notes how long its parts take.
 
-    ``forward_mode`` holds the time of the decoder's forward-mode derivatives: a solve that uses
-    them cannot take less, and its seconds over these are its overhead factor. ``distances`` holds
-    the time of the W1 of all pixels, without the chain rule back through the decoder.
+    ``forward_mode`` holds the time of the decoder's forward-mode derivatives, at ``pushed`` points:
+    a solve that uses them cannot take less, and its seconds over these are its overhead factor.
+    ``distances`` holds the time of the W1 of all pixels, without the chain rule back through the
+    decoder.
     """
 
     def __init__(self, decoder: Decoder, device: torch.device) -> None:
         super().__init__(decoder)
         self.forward_mode = Stopwatch(device)
         self.distances = Stopwatch(device)
+        self.pushed = 0
 
     @override
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
+        self.pushed += z.shape[:-1].numel()
         with self.forward_mode:
             return super().decode_with_jacobian(z)
 
@@ -206,6 +269,8 @@ def seconds_to_reach(
     device: torch.device,
 ) -> Tensor:
     """Seconds that a solver needs to reach given energies, from runs of ever more iterations.
+
+    Of the processor, on a GPU by the clock: those by which contenders are compared.
 
     Each run starts anew and is timed as a whole; the numbers of iterations grow by a half at a
     time, so that the time is by up to a half too long, and never too short. Energies are those of
@@ -237,7 +302,7 @@ def seconds_to_reach(
         iterations = min(max(iterations + 1, iterations * 3 // 2), most)
         paths, taken = timed(partial(solve, iterations), device)
         low = measure_curves(geometry, paths(t))[1] <= energy  # (B,)
-        reached[low & reached.isinf()] = taken / len(energy)
+        reached[low & reached.isinf()] = (taken / len(energy)).charged
     return reached
 
 
