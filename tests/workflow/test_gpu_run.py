@@ -15,6 +15,7 @@ BENCHMARK = {
     "repetitions": 1,
     "rounds": 1,
     "published_geodesics": 1,
+    "weighted_geodesics": 2,
     "restarts": 0,
     "geodesics": {"digit": 2, "all": 2},
     "batches": {"digit": [2], "all": [2]},

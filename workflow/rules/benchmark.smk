@@ -118,8 +118,8 @@ rule benchmark_geometries:
     params:
         # Cost hardly depends on it, and choosing one for all digits would cost more than all this.
         strength=config["evidence"]["strength"]["planes"],
-        rounds=config["benchmark"]["rounds"],
-        geodesics=lambda wildcards: config["benchmark"]["geodesics"][kind_of(wildcards)],
+        rounds=min(2, config["benchmark"]["rounds"]),
+        geodesics=config["benchmark"]["weighted_geodesics"],
         device=config["device"],
     shell:
         "python -m workflow.scripts.benchmark_geometries --name {wildcards.model} "
