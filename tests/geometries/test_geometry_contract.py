@@ -58,7 +58,7 @@ def add(names: Iterable[str], weights: Sequence[float] | None = None) -> Make:
 
 
 def add_two_of_one_decoder(**like) -> Geometry:
-    decoder = make_network("logistic", **like)
+    decoder = make_network("normal", **like)
     return Combined([Wasserstein1(decoder), Euclidean(decoder), LatentEuclidean()], [1, 0.5, 9])
 
 
