@@ -1,3 +1,4 @@
+from .datasets.codes import active_dimensions as active_dimensions
 from .distributions.logistic_mixture import DiscretizedLogisticMixture as DiscretizedLogisticMixture
 from .distributions.wasserstein import product_wasserstein1 as product_wasserstein1
 from .distributions.wasserstein import wasserstein1 as wasserstein1
@@ -15,11 +16,13 @@ from .geodesics.solvers.outcomes import Outcome as Outcome
 from .geodesics.stochman import StochMan as StochMan
 from .geodesics.stochman import StochManManifold as StochManManifold
 from .geometries.base import Geometry as Geometry
+from .geometries.combined import Combined as Combined
 from .geometries.conformal import Conformal as Conformal
 from .geometries.conformal import LatentEuclidean as LatentEuclidean
 from .geometries.riemannian import Euclidean as Euclidean
 from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2
+from .geometries.subspaces import Subspace as Subspace
 from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.codes import Codes, active_dimensions
 from latent_transport.datasets.subsets import SPLITS
 from latent_transport.storage import DataError, save_arrays
 
@@ -93,3 +93,13 @@ def test_arrays_that_do_not_fit_are_refused(name, shape, tmp_path):
     save_arrays(tmp_path / "codes.safetensors", arrays, {})
     with pytest.raises(DataError, match=r"codes\.safetensors holds arrays .* " + name):
         Codes.load(tmp_path / "codes.safetensors")
+
+
+def test_active_dimensions_are_those_whose_means_vary():
+    rng = np.random.default_rng(0)
+    mean = rng.normal(size=(5000, 4)) * np.sqrt([1.0, 0.001, 0.02, 0.005]) + [0, 7, 0, 0]
+    np.testing.assert_array_equal(active_dimensions(mean), [0, 2])
+    assert len(active_dimensions(mean[:1])) == 0
+    for bad in (mean[0], mean[:0], np.full((3, 2), np.nan)):
+        with pytest.raises(DataError, match="posterior means"):
+            active_dimensions(bad)

@@ -93,7 +93,7 @@ def test_wasserstein2_of_a_fixed_scale_is_the_distance_of_the_locations(family):
         p = network(z)
         if family == "normal":
             return Normal(p.loc, 2.0)
-        return DiscretizedLogisticMixture(p.logits, p.loc, torch.full_like(p.loc, 3.0))
+        return DiscretizedLogisticMixture(p.logits, p.loc, torch.full_like(p.loc, 0.1))
 
     points, v = draw(2, 6, 2), draw(2, 6, 2, seed=1)
     location = Euclidean(lambda z: Normal(decoder(z).loc.view(*z.shape[:-1], -1), 1.0))

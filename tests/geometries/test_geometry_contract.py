@@ -1,6 +1,6 @@
 """What holds of every geometry; a new one is tested by a line in CASES."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.combined import Combined
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -47,6 +48,20 @@ def make_latent(**like) -> Geometry:
     return LatentEuclidean()
 
 
+def add(names: Iterable[str], weights: Sequence[float] | None = None) -> Make:
+    """The sum of geometries that are cases themselves."""
+
+    def make(**like) -> Geometry:
+        return Combined([CASES[name](**like) for name in names], weights)
+
+    return make
+
+
+def add_two_of_one_decoder(**like) -> Geometry:
+    decoder = make_network("normal", **like)
+    return Combined([Wasserstein1(decoder), Euclidean(decoder), LatentEuclidean()], [1, 0.5, 9])
+
+
 RIEMANNIAN = {
     **pull_back(Wasserstein2, ["normal", "logistic"]),
     **pull_back(Euclidean, FAMILIES),
@@ -60,10 +75,22 @@ LOGISTIC = {
 }
 WEIGHTED = weigh(LOGISTIC) | weigh(weigh({"LatentEuclidean": make_latent}))
 CASES = pull_back(Wasserstein1, FAMILIES) | RIEMANNIAN | WEIGHTED
+# Sums: of one decoder and the latent space, of decoders of several families, of and in weights.
+CASES["Combined"] = add_two_of_one_decoder
+CASES["Combined-riemannian"] = add(["Euclidean-mixture", "Wasserstein2-normal"], [0.1, 1])
+CASES["Combined-families"] = add(["Wasserstein1-mixture", "Wasserstein1-normal", "LatentEuclidean"])
+RIEMANNIAN["Combined-riemannian"] = CASES["Combined-riemannian"]
+WEIGHTED["Combined-weighted"] = add(
+    ["Conformal-Wasserstein2-logistic", "Conformal-Conformal-LatentEuclidean"], [0.2, 1]
+)
+WEIGHTED |= weigh(
+    {"Combined": CASES["Combined"], "Combined-weighted": WEIGHTED["Combined-weighted"]}
+)
+CASES |= WEIGHTED
 # Elsewhere a distance is a midpoint rule, for neighbours on a curve only.
 METRICS = sorted(set(CASES) - set(WEIGHTED) - {"FisherRao-logistic"})
 WITHOUT_DIRECTION = sorted(RIEMANNIAN) + [
-    name for name in WEIGHTED if not name.endswith("Wasserstein1-logistic")
+    name for name in WEIGHTED if not name.endswith(("Wasserstein1-logistic", "-Combined"))
 ]
 MEASURES = ("segment_lengths", "curve_length", "curve_energy", "volume")
 every_geometry = pytest.mark.parametrize("case", CASES)

@@ -1,6 +1,7 @@
 """The decoder that grows uncertain away from the codes."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -149,8 +150,8 @@ def test_centres_and_width_that_do_not_fit_are_named(shape, width, message):
 def test_fit_uses_up_the_limit_and_no_more(limit):
     vae, images = make_vae(), make_images(50)
     before = {name: value.clone() for name, value in vae.state_dict().items()}
-    codes = make_codes()
-    decoder, notes = fit_uncertainty(vae, codes, images, centres=8, limit=limit, seed=3)
+    codes, scales = make_codes(), make_codes(seed=1).abs()
+    decoder, notes = fit_uncertainty(vae, codes, scales, images, centres=8, limit=limit, seed=3)
     assert decoder.centres.shape == (8, 2)
     assert 0.9 * limit < abs(notes["change"]) < limit
     with torch.no_grad():
@@ -159,17 +160,36 @@ def test_fit_uses_up_the_limit_and_no_more(limit):
     assert notes["plain_loss"] == pytest.approx(plain)
     assert notes["uncertain_loss"] == pytest.approx(plain * (1 + notes["change"]))
     assert all(torch.equal(value, before[name]) for name, value in vae.state_dict().items())
-    again, _ = fit_uncertainty(vae, codes, images, centres=8, limit=limit, seed=3)
+    again, _ = fit_uncertainty(vae, codes, scales, images, centres=8, limit=limit, seed=3)
     assert torch.equal(again.centres, decoder.centres)
     assert torch.equal(again.width, decoder.width)
 
 
 def test_fit_takes_no_more_centres_than_a_quarter_of_the_codes():
-    decoder, _ = fit_uncertainty(make_vae(), make_codes(22), make_images(9), centres=64, seed=0)
+    vae, images, codes = make_vae(), make_images(9), make_codes(22)
+    decoder, _ = fit_uncertainty(vae, codes, codes.abs(), images, centres=64, seed=0)
     assert decoder.centres.shape == (5, 2)
-    for codes, limit in ((3, 0.01), (20, 0.0)):
-        with pytest.raises(ValueError, match="codes" if codes == 3 else "limit"):
-            fit_uncertainty(make_vae(), make_codes(codes), make_images(9), limit=limit, seed=0)
+    for few, scales, limit, match in (
+        (codes[:3], codes[:3].abs(), 0.01, "codes"),
+        (codes, codes.abs(), 0.0, "limit"),
+        (codes, codes[:5].abs(), 0.01, r"mean has shape \(22, 2\), scale \(5, 2\)"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            fit_uncertainty(vae, few, scales, images, limit=limit, seed=0)
+
+
+def test_centres_are_where_samples_are_not_means():
+    """Along a collapsed dimension, the second, means are 0, and the centres are spread."""
+    vae, images = make_vae(), make_images(50)
+    mean = make_codes(400) * torch.tensor([1.0, 0.0])
+    scale = torch.tensor([0.1, 1.0]).expand_as(mean)
+    fit = partial(fit_uncertainty, vae, mean, validation_images=images, centres=20, seed=3)
+    centres = fit(scale=scale)[0].centres
+    assert centres[:, 1].std() > 0.7
+    assert (fit(scale=0 * scale)[0].centres[:, 1] == 0).all()
+    # All samples are near some centre, but few are near the means.
+    samples = mean + scale * make_codes(400, seed=5)
+    assert torch.cdist(samples, centres).amin(1).median() < 0.5
 
 
 def test_uncertainty_comes_back_from_its_file(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.codes import Codes, active_dimensions
 from latent_transport.datasets.subsets import SPLITS, load_subset
 from latent_transport.models.elbo import evaluate_elbo
 from latent_transport.models.vae import load_vae
@@ -15,7 +15,6 @@ from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
 SAMPLES = 10
-ACTIVE_VARIANCE = 0.01  # Burda et al. (2016): a dimension whose posterior mean varies by more
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "bits_per_dim": loss["loss"],
         "reconstruction": loss["reconstruction"],
         "kl": loss["kl"],
-        "active_dims": int((held_out.var(0) > ACTIVE_VARIANCE).sum()),
+        "active_dims": len(active_dimensions(held_out)),
         "seconds": history["seconds"].iloc[-1],
     }
     save_table(pd.DataFrame([row]), arguments.output)

@@ -26,10 +26,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
-    train = Codes.load(arguments.codes).of("train").mean  # (n, d)
+    train = Codes.load(arguments.codes).of("train")
     decoder, notes = fit_uncertainty(
         load_vae(arguments.model, device),
-        torch.from_numpy(train).to(device),
+        torch.from_numpy(train.mean).to(device),
+        torch.from_numpy(train.scale).to(device),
         images_of(load_subset(arguments.subset), "validation", device),
         centres=arguments.centres,
         limit=arguments.limit,

@@ -10,6 +10,8 @@ import numpy as np
 from latent_transport.datasets.subsets import rows_of
 from latent_transport.storage import DataError, load_arrays, save_arrays
 
+ACTIVE_VARIANCE = 0.01  # Burda et al. (2016): a dimension whose posterior mean varies by more
+
 ARRAYS = ("mean", "scale", "labels", "indices", "split")
 
 
@@ -122,3 +124,31 @@ class Codes:
                 f"such as image {missing[0]}: choose among the data the model was trained for"
             )
         return self.take(np.array([row_of[index] for index in wanted], dtype=np.int64))
+
+
+def active_dimensions(mean: np.ndarray) -> np.ndarray:
+    r"""Latent dimensions that the posterior uses: those whose mean varies over the images.
+
+    By Burda et al. (2016), *Importance weighted autoencoders*: :math:`\operatorname{Var}_x
+    E[z_i | x] > 0.01`. In the others the posterior has collapsed to the prior.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (n, d)
+        Posterior means of n images.
+
+    Returns
+    -------
+    ndarray of int, shape (k,)
+        In ascending order.
+
+    Raises
+    ------
+    DataError
+        If the means are no (n, d), n > 0, or are not finite.
+    """
+    if mean.ndim != 2 or len(mean) == 0:
+        raise DataError(f"posterior means have shape {mean.shape}; expected (n, d), n > 0")
+    if not np.isfinite(mean).all():
+        raise DataError("posterior means are not finite; encode the images again")
+    return np.flatnonzero(mean.var(0) > ACTIVE_VARIANCE)

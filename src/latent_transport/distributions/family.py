@@ -71,6 +71,23 @@ class Family(ABC, Generic[Member]):
         """
         self._refuse("Wasserstein-2 distance", "wasserstein2_residuals")
 
+    def wasserstein2_local_residuals(self, p: Tensor, dp: Tensor) -> Tensor:
+        """Residuals (..., M, D) whose squares add up to the squared local norm of W2, dp at p.
+
+        Raises
+        ------
+        TypeError
+            If the family has no such form.
+        """
+        self._refuse("Wasserstein-2 distance", "wasserstein2_residuals")
+
+    def wasserstein2_curvature(self, p: Tensor, q: Tensor) -> Tensor:
+        r"""Covectors (..., R, C, D), as :meth:`wasserstein1_curvature`, of the residuals of W2.
+
+        None, so that R = 0, where these are differences of functions of p and q.
+        """
+        return p.new_zeros(*p.shape[:-2], 0, *p.shape[-2:])
+
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Residuals (..., M, D) whose squares add up to each variable's squared Fisher-Rao length.
 

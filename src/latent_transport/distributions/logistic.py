@@ -1,11 +1,10 @@
 """Discretised logistics and their mixtures, in closed form."""
 
-import math
-
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from latent_transport.distributions.clipped import clipped_moments, clipped_wasserstein2
 from latent_transport.distributions.family import Family, location_scale_curvature
 from latent_transport.distributions.fisher import logistic_information
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
@@ -69,9 +68,30 @@ class LogisticFamily(Family[DiscretizedLogisticMixture]):
 
     @override
     def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
-        """Those of the continuous logistics, whose standard member has the variance pi^2/3."""
-        dloc, dscale = (p - q).unbind(-2)  # (..., D) each
-        return torch.stack((dloc, math.pi / math.sqrt(3) * dscale), -2)  # (..., 2, D)
+        """W2 of the logistics clipped to [0, 255]: (..., 1, D)."""
+        return clipped_wasserstein2(*p.unbind(-2), *q.unbind(-2)).unsqueeze(-2)  # (..., 1, D)
+
+    @override
+    def wasserstein2_local_residuals(self, p: Tensor, dp: Tensor) -> Tensor:
+        mass, mean, variance = clipped_moments(*p.unbind(-2))  # (..., D) each
+        dloc, dscale = dp.unbind(-2)  # (..., D) each
+        shift, spread = dloc + mean * dscale, variance.sqrt() * dscale  # (..., D) each
+        return mass.sqrt().unsqueeze(-2) * torch.stack((shift, spread), -2)  # (..., 2, D)
+
+    @override
+    def wasserstein2_curvature(self, p: Tensor, q: Tensor) -> Tensor:
+        """That of the norm at the mean of p and q, in which W2 is Euclidean: (..., 1, 2, D)."""
+        mass, mean, variance = clipped_moments(*((p + q) / 2).unbind(-2))  # (..., D) each
+        root, spread = mass.sqrt(), (mass * variance).sqrt()  # (..., D) each
+        dloc, dscale = (q - p).unbind(-2)  # (..., D) each
+        along, across = root * (dloc + mean * dscale), spread * dscale  # (..., D) each
+        size = torch.hypot(along, across)  # (..., D)
+        some = size > 0  # (..., D)
+        size = torch.where(some, size, 1)
+        # At a right angle to the change of p: the W2 of equals has a slope of 0, and any will do.
+        along, across = torch.where(some, along / size, 1), across / size  # (..., D) each
+        covector = torch.stack((-across * root, along * spread - across * root * mean), -2)
+        return covector.unsqueeze(-3)  # (..., 1, 2, D)
 
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:

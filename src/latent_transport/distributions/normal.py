@@ -54,6 +54,10 @@ class NormalFamily(Family[Normal]):
         return p - q  # (..., 2, D)
 
     @override
+    def wasserstein2_local_residuals(self, p: Tensor, dp: Tensor) -> Tensor:
+        return dp  # (..., 2, D)
+
+    @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         r"""Exact: :math:`\sqrt 2` times a hyperbolic distance (Costa et al. 2015).
 

@@ -1,5 +1,6 @@
 from .base import Decoder as Decoder
 from .base import Geometry as Geometry
+from .combined import Combined as Combined
 from .conformal import Conformal as Conformal
 from .conformal import LatentEuclidean as LatentEuclidean
 from .decoded import Decoded as Decoded
@@ -8,4 +9,5 @@ from .measures import measure_curves as measure_curves
 from .riemannian import Euclidean as Euclidean
 from .riemannian import FisherRao as FisherRao
 from .riemannian import Wasserstein2 as Wasserstein2
+from .subspaces import Subspace as Subspace
 from .wasserstein1 import Wasserstein1 as Wasserstein1

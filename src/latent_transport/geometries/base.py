@@ -54,9 +54,12 @@ class Geometry(ABC):
         Whether the norm has a weight that varies over the latent space. Its curvature is no part of
         the residuals' first derivatives: :meth:`weight_curvature` tells it to solvers. A geometry
         that wraps a weighted one says so of itself.
+    riemannian : bool
+        Whether the norm comes from an inner product, so that :meth:`tensor` knows no direction.
     """
 
     weighted = False
+    riemannian = True
 
     def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
@@ -340,7 +343,7 @@ class Geometry(ABC):
         def measure(z: Tensor, v: Tensor) -> Tensor:
             p, jacobian = self.decode_with_jacobian(z)
             p.check_finite("z")
-            dp = Decoded(p.family, _push_forward(jacobian, v))
+            dp = p.velocity(_push_forward(jacobian, v))
             return self.local_residuals(p, dp).square().sum((-2, -1))  # (...)
 
         return safe_sqrt(map_rows(measure, z, v))  # (...)
@@ -385,8 +388,8 @@ class Geometry(ABC):
         def residuals(dp: Decoded) -> Tensor:
             return self.local_residuals(at, dp)  # (..., M, D)
 
-        axes = Decoded(p.family, jacobian.coordinates)  # of (d, ...)
-        parts = residual_slopes(residuals, (Decoded(p.family, velocity),), (axes,))
+        axes = p.velocity(jacobian.coordinates)  # of (d, ...)
+        parts = residual_slopes(residuals, (p.velocity(velocity),), (axes,))
         rows = torch.cat([slopes for _, (slopes,) in parts], -2)  # (d, ..., M, D)
         rows = rows.movedim(0, -3).flatten(-2)  # (..., d, M D)
         return rows @ rows.mT  # (..., d, d)

@@ -82,6 +82,7 @@ class Conformal(Geometry):
             raise ValueError(f"reference is {reference}; expected one finite number")
         super().__init__(geometry.decoder)
         self.geometry = geometry
+        self.riemannian = geometry.riemannian
         self.log_density = log_density
         self.strength = strength
         self.reference = reference
@@ -104,13 +105,31 @@ class Conformal(Geometry):
 
     @override
     def decode(self, z: Tensor) -> Decoded:
-        return self.geometry.decode(z).weigh(self.log_weight(z))
+        return self.weigh(self.geometry.decode(z), z)
+
+    @override
+    def decode_with_checks(self, z: Tensor, name: str = "z") -> Decoded:
+        p = self.weigh(self.geometry.decode_with_checks(z, name), z)
+        p.check_finite(name)
+        return p
 
     @override
     @outside_inference_mode()
     def decode_with_jacobian(self, z: Tensor) -> tuple[Decoded, Decoded]:
         z = as_ordinary(z)
-        p, jacobian = self.geometry.decode_with_jacobian(z)
+        return self.weigh_with_jacobian(*self.geometry.decode_with_jacobian(z), z)
+
+    def weigh(self, p: Decoded, z: Tensor) -> Decoded:
+        """Give points z (..., d), as the base geometry decodes them, their weight."""
+        return p.weigh(self.log_weight(z))
+
+    def weigh_with_jacobian(
+        self, p: Decoded, jacobian: Decoded, z: Tensor
+    ) -> tuple[Decoded, Decoded]:
+        """Give points z (..., d), and their derivatives by the base geometry, those of the weight.
+
+        Outside of inference mode.
+        """
 
         def total(at: Tensor) -> tuple[Tensor, Tensor]:
             weight = self.log_weight(at)  # (...)

@@ -24,17 +24,22 @@ class _Riemannian(Geometry):
             return torch.func.jvp(residuals, (at,), (dp.coordinates,))[1]
 
 
-class Wasserstein2(_Riemannian):
+class Wasserstein2(Geometry):
     r"""The pulled-back Wasserstein-2 distance of product distributions.
 
-    For location-scale families :math:`W_2^2 = \Delta m^2 + v\,\Delta s^2`, with v the variance of
-    the standard member: 1 for normals, :math:`\pi^2/3` for logistics. The geometry is then exactly
-    Riemannian, with the tensor :math:`J_m^T J_m + v\,J_s^T J_s`, and so is the product's, whose
-    squared distance is the sum over the variables.
+    The product's squared distance is the sum over the variables of theirs. For normals
+    :math:`W_2^2 = \Delta m^2 + \Delta s^2`, with the tensor :math:`J_m^T J_m + J_s^T J_s`. Single
+    discretised logistics count as logistics clipped to the grey range [0, 255], whose mass outside
+    lies at its ends,
 
-    Discretised logistics are treated as the continuous ones, unbounded: W2 does not know the ends
-    of the grey scale. Distributions are normals or single discretised logistics. Source: Peyré &
-    Cuturi (2019), *Computational optimal transport*, Section 2.6.
+    .. math:: W_2^2 = \int_0^1 (Q_p - Q_q)^2 du, \qquad
+              Q(u) = \min(\max(m + s \operatorname{logit} u, 0), 255) :
+
+    a decoder's locations far outside the range, where an image shows no change, make no distance.
+    Both are Riemannian: distances of functions. (The W2 of the discretised distributions is not:
+    mass e that moves by one level costs :math:`\sqrt e`.) Mixtures are refused, whose quantile
+    functions have no closed form. Source: Peyré & Cuturi (2019), *Computational optimal transport*,
+    Section 2.6 and Remark 2.30.
 
     Parameters
     ----------
@@ -49,7 +54,15 @@ class Wasserstein2(_Riemannian):
 
     @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
-        return p.family.wasserstein2_residuals(p.coordinates, q.coordinates)  # (..., 2, D)
+        return p.family.wasserstein2_residuals(p.coordinates, q.coordinates)  # (..., M, D)
+
+    @override
+    def local_residuals(self, p: Decoded, dp: Decoded) -> Tensor:
+        return p.family.wasserstein2_local_residuals(p.coordinates, dp.coordinates)  # (..., M, D)
+
+    @override
+    def residual_curvature(self, p: Decoded, q: Decoded) -> Tensor:
+        return p.family.wasserstein2_curvature(p.coordinates, q.coordinates)  # (..., R, C, D)
 
 
 class Euclidean(_Riemannian):

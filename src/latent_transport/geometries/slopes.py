@@ -1,6 +1,7 @@
 """Derivatives of residuals along the axes of the latent space, in few passes."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -84,11 +85,10 @@ def _push_forward(
     residuals: Residuals, points: Sequence[Decoded], number: int, tangent: Decoded
 ) -> Tensor:
     """Derivatives (d, ..., M, D) by one of the points, in forward mode."""
-    family = points[number].family
     at = points[number].apply(lambda x: x.detach().contiguous())  # forward mode needs them whole
 
     def moved(coordinates: Tensor, *log_weights: Tensor) -> Tensor:
-        point = Decoded(family, coordinates, log_weights)
+        point = replace(at, coordinates=coordinates, log_weights=log_weights)
         return residuals(*points[:number], point, *points[number + 1 :])  # (..., M, D)
 
     def along(*direction: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class UncertainDecoder(nn.Module):
     decoder : nn.Module
         Latent points (..., d) to discretised logistic mixtures of batch shape (..., D).
     centres : Tensor, shape (k, d)
-        Where the decoder is trusted, such as k-means centres of the codes.
+        Where the decoder is trusted, such as k-means centres of samples of the codes.
     width : float or Tensor of shape ()
         w, in latent units; the smaller, the closer to the centres uncertainty sets in.
 
@@ -95,7 +95,8 @@ class UncertainDecoder(nn.Module):
 
 def fit_uncertainty(
     vae: VAE,
-    codes: Tensor,
+    mean: Tensor,
+    scale: Tensor,
     validation_images: Tensor,
     *,
     centres: int = 128,
@@ -104,15 +105,17 @@ def fit_uncertainty(
 ) -> tuple[UncertainDecoder, dict[str, float]]:
     """Make a trained decoder uncertain away from the codes, as far as the ELBO allows.
 
-    The centres are those of k-means; the width is the smallest that worsens the ELBO of the
+    The centres are those of k-means on a sample of each image's posterior, which is where the
+    decoder was trained: posterior means lie in a slab around 0 along dimensions that the encoder
+    ignores, in which no sample does. The width is the smallest that worsens the ELBO of the
     validation images by less than ``limit``, with the same latent noise before and after.
 
     Parameters
     ----------
     vae : VAE
         The trained model; left as it is.
-    codes : Tensor, shape (n, d)
-        Posterior means of the training images.
+    mean, scale : Tensor, shape (n, d)
+        Means and standard deviations of the training images' posteriors.
     validation_images : Tensor, shape (m, D)
         Grey levels.
     centres : int
@@ -120,7 +123,7 @@ def fit_uncertainty(
     limit : float
         Largest relative change of the ELBO.
     seed : int
-        Seeds k-means and the latent noise.
+        Seeds k-means, the samples and the latent noise.
 
     Returns
     -------
@@ -131,17 +134,26 @@ def fit_uncertainty(
     Raises
     ------
     ValueError
-        If the limit is not positive, or there are fewer than four codes.
+        If the limit is not positive, there are fewer than four codes, or mean and scale differ in
+        shape.
     """
     from sklearn.cluster import KMeans  # here, since decoders are loaded without it
 
     if not limit > 0:
         raise ValueError(f"limit is {limit}; expected a positive share of the ELBO")
-    count = min(centres, len(codes) // 4)
+    if mean.shape != scale.shape:
+        raise ValueError(
+            f"mean has shape {tuple(mean.shape)}, scale {tuple(scale.shape)}; expected (n, d) of "
+            "both"
+        )
+    count = min(centres, len(mean) // 4)
     if count < 1:
-        raise ValueError(f"{len(codes)} codes and {centres} centres; expected 4 codes or more")
-    kmeans = KMeans(count, n_init=1, random_state=seed).fit(codes.cpu().numpy())
-    places = torch.from_numpy(kmeans.cluster_centers_).to(codes)  # (k, d)
+        raise ValueError(f"{len(mean)} codes and {centres} centres; expected 4 codes or more")
+    # Drawn on the CPU: the same samples, and so centres, wherever the codes are.
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(seed))  # (n, d)
+    samples = mean + scale * noise.to(mean)  # (n, d)
+    kmeans = KMeans(count, n_init=1, random_state=seed).fit(samples.cpu().numpy())
+    places = torch.from_numpy(kmeans.cluster_centers_).to(mean)  # (k, d)
     encoder = copy.deepcopy(vae.encoder).eval()  # in training it would hide pixels
 
     def evaluate(decoder: nn.Module) -> float:
@@ -149,11 +161,11 @@ def fit_uncertainty(
             model = VAE(vae.architecture)
         model.register_module("encoder", encoder)
         model.register_module("decoder", decoder)
-        generator = torch.Generator(device=codes.device).manual_seed(seed)
+        generator = torch.Generator(device=mean.device).manual_seed(seed)
         return evaluate_elbo(model, validation_images, generator=generator)["loss"]
 
     plain = evaluate(vae.decoder)
-    spread = codes.var(0).mean().sqrt().item()
+    spread = samples.var(0).mean().sqrt().item()
     low, high = (math.log(width * spread) for width in WIDTHS)
     # Uncertainty falls everywhere as the width grows, so the loss is bisected.
     for _ in range(BISECTIONS):
