@@ -35,7 +35,12 @@ from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.models.vae import VAE, Architecture, save_vae
 from latent_transport.storage import DataError, save_table
 from tests.problems import make_network
-from workflow.scripts import benchmark_scaling, benchmark_solvers, benchmark_wasserstein1
+from workflow.scripts import (
+    benchmark_decoders,
+    benchmark_scaling,
+    benchmark_solvers,
+    benchmark_wasserstein1,
+)
 
 ROOT = Path(__file__).parents[3]
 CPU = torch.device("cpu")
@@ -279,6 +284,17 @@ def test_table_of_many_pairs(model, tmp_path):
     assert 0 < row["wasserstein1_share"] < 1
     assert 0 <= row["memory"] < row["whole_memory"]
     assert row["converged"] == 1
+
+
+def test_table_of_decoders(tmp_path):
+    options = "--latent-dims 64 --sides 4 --pairs 1 --seed 0 --output"
+    benchmark_decoders.main([*options.split(), str(tmp_path / "decoders.csv")])
+    table = pd.read_csv(tmp_path / "decoders.csv")
+    assert table["decoder"].tolist() == ["dense", "convolutional"]
+    assert (table["variables"] == 3 * 4**2).all()
+    assert (table["seconds_a_geodesic"] > 0).all()
+    assert (table["memory"] < table["whole_memory"]).all()
+    assert (table["converged"] == 1).all()
 
 
 def test_rounds_are_summarized_by_medians_and_the_most_memory():
