@@ -287,11 +287,11 @@ def test_table_of_many_pairs(model, tmp_path):
 
 
 def test_table_of_decoders(tmp_path):
-    options = "--latent-dims 64 --sides 4 --pairs 1 --seed 0 --output"
+    options = "--latent-dims 2 --sides 8 --pairs 1 --seed 0 --output"
     benchmark_decoders.main([*options.split(), str(tmp_path / "decoders.csv")])
     table = pd.read_csv(tmp_path / "decoders.csv")
     assert table["decoder"].tolist() == ["dense", "convolutional"]
-    assert (table["variables"] == 3 * 4**2).all()
+    assert (table["variables"] == 3 * 8**2).all()
     assert (table["seconds_a_geodesic"] > 0).all()
     assert (table["memory"] < table["whole_memory"]).all()
     assert (table["converged"] == 1).all()

@@ -58,8 +58,8 @@ class RandomDecoder(nn.Module):
         loc, scale = self.network(self.importance * z).chunk(2, -1)  # (M, D) each
         loc = (LEVELS - 1) * loc.sigmoid()
         scale = LEAST_SCALE + SCALE * nn.functional.softplus(scale)
-        each = (x.unsqueeze(-1) for x in (torch.zeros_like(loc), loc, scale))  # (M, D, 1)
-        return DiscretizedLogisticMixture(*each, validate_args=False)
+        loc, scale = loc.unsqueeze(-1), scale.unsqueeze(-1)  # (M, D, 1) each
+        return DiscretizedLogisticMixture(torch.zeros_like(loc), loc, scale, validate_args=False)
 
 
 def make_dense_decoder(latent_dim: int, side: int, *, seed: int = 0) -> RandomDecoder:

@@ -33,8 +33,7 @@ def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> 
     Returns
     -------
     Tensor, shape (b, d, d)
-        Symmetric, in squared units of the data a squared latent unit; as long a step of the whole
-        parameter makes it, the squared length.
+        Symmetric, in squared units of the data, a squared latent unit.
     """
     batch, count, dims = z.shape
     segments = count - 1
