@@ -72,6 +72,7 @@ rule page:
 rule benchmark:
     input:
         rules.plot_benchmark.output,
+        rules.benchmark_decoders.output,
         expand("<paper>/figures/benchmark.{format}", format=FORMATS),
         expand(rules.benchmark_geometries.output, model=BENCHMARKED[-1]),
 

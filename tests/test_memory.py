@@ -253,6 +253,16 @@ CASES = {
         solver = lt.GaussNewton(max_iterations=3, memory=memory.MEMORY)
         run = lambda n: solve(geometry, 64, n // 6, solver)
     """,
+    "mean-metrics": """
+        geometry = lt.Wasserstein1(make_normal(128, 400))
+        solver = lt.GaussNewton(max_iterations=3, memory=memory.MEMORY)
+        run = lambda n: solve(geometry, 128, n // 30, solver)
+    """,
+    "axes": """
+        geometry = lt.Wasserstein1(make_normal(400, 2000, hidden=2000))
+        z, v = torch.randn(2, 60, 400)
+        run = lambda n: geometry.norm(z[:n // 10], v[:n // 10])
+    """,
     "lbfgs-hidden": """
         geometry = lt.Wasserstein1(make_normal(2, 3, hidden=2000))
         solver = lt.LBFGS(max_iterations=3, memory=memory.MEMORY)

@@ -9,6 +9,9 @@ from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
 from latent_transport.geodesics.solvers.objective import energy_objective
 from latent_transport.geodesics.solvers.preconditioners import (
     DENSE,
+    FEW_DIMS,
+    MANY_DIMS,
+    MeanMetrics,
     NormalMatrices,
     SpeedMatrices,
     choose_preconditioner,
@@ -20,7 +23,7 @@ from tests.problems import DOUBLE, make_network
 
 EVERYONE = torch.arange(3)
 T = torch.linspace(0, 1, 17, **DOUBLE)
-KINDS = [NormalMatrices, SpeedMatrices]
+KINDS = [NormalMatrices, MeanMetrics, SpeedMatrices]
 
 
 def draw(*shape, seed=0):
@@ -185,6 +188,30 @@ def test_a_weight_that_falls_off_is_not_taken_for_negative_curvature():
     assert spread(double, matrices).min() > 0.999
 
 
+def test_mean_metrics_of_flat_geometries_are_the_hessian():
+    """Of a decoder that is linear the metric is the same everywhere: nothing is lost."""
+    spline, matrix = make_spline(3), draw(3, 9, seed=5)
+    geometry = Wasserstein1(lambda z: Normal(z @ matrix, 1.0))
+    matrices = as_matrices(prepare(MeanMetrics, geometry, spline), 12)
+    eigenvalues = spread(matrices, differentiate(geometry, spline))
+    assert eigenvalues.min() > 0.99
+    assert eigenvalues.max() < 1.000001
+
+
+def test_mean_metrics_tell_stiff_directions_from_soft_ones():
+    """A decoder whose directions differ by factors of a hundred, and that is not linear."""
+    spline = make_spline(5, bend=0.05)
+    scale = torch.logspace(-1, 1, 5, **DOUBLE)
+    network = make_network("normal", dims=5)
+    geometry = Wasserstein2(lambda z: network(scale * z))
+    hessian = differentiate(geometry, spline)
+    condition = {}
+    for kind in (MeanMetrics, SpeedMatrices):
+        eigenvalues = spread(as_matrices(prepare(kind, geometry, spline), 20), hessian).abs()
+        condition[kind] = (eigenvalues.amax(1) / eigenvalues.amin(1)).median()
+    assert condition[MeanMetrics] < 0.1 * condition[SpeedMatrices]
+
+
 def test_speed_matrices_of_a_scaled_latent_space_are_the_hessian():
     spline = make_spline(3)
     for geometry in (LatentEuclidean(), Wasserstein1(lambda z: Normal(70 * z, 1.0))):
@@ -267,13 +294,43 @@ class _ReverseOnly(torch.autograd.Function):
         return 2 * grad
 
 
-def test_matrices_are_dense_where_they_are_small_and_can_be_had():
+def choose(geometry, dims, free=8):
+    spline = CubicSpline.straight(draw(3, dims), draw(3, dims, seed=1), free)
+    return type(choose_preconditioner(geometry, spline, T, refresh=1))
+
+
+def test_the_sizes_choose_what_is_known_of_the_hessian():
     geometry = Wasserstein1(lambda z: Normal(z, 1.0))
-    for dims, kind in ((DENSE // 8, NormalMatrices), (DENSE // 8 + 1, SpeedMatrices)):
-        spline = CubicSpline.straight(draw(3, dims), draw(3, dims, seed=1), 8)
-        assert type(choose_preconditioner(geometry, spline, T, refresh=1)) is kind
+    assert choose(geometry, FEW_DIMS) is NormalMatrices
+    assert choose(geometry, FEW_DIMS + 1) is MeanMetrics
+    assert choose(geometry, 30, DENSE // 30) is NormalMatrices
+    assert choose(geometry, 30, DENSE // 30 + 1) is MeanMetrics
+
+
+def test_no_metric_is_differentiated_in_too_many_dimensions():
+    geometry = Wasserstein1(lambda z: Normal(z, 1.0))
+    assert choose(geometry, MANY_DIMS, 2) is MeanMetrics
+    assert choose(geometry, MANY_DIMS + 1, 2) is SpeedMatrices
+
+
+@pytest.mark.parametrize("dims", [2, FEW_DIMS + 1])
+def test_without_forward_mode_the_speed_serves(dims):
     reverse = Wasserstein1(lambda z: Normal(_ReverseOnly.apply(z), 1.0))
-    assert type(choose_preconditioner(reverse, make_spline(), T, refresh=1)) is SpeedMatrices
+    assert choose(reverse, dims) is SpeedMatrices
+
+
+def test_the_choice_takes_its_products_once():
+    points = []
+
+    class Counted(Wasserstein1):
+        def decode_with_jacobian(self, z):
+            points.append(len(z))
+            return super().decode_with_jacobian(z)
+
+    geometry = Counted(lambda z: Normal(z, 1.0))
+    for _ in range(3):
+        choose(geometry, 5)
+    assert points == [1]
 
 
 def test_normal_matrices_tell_the_squared_lengths_of_the_segments():

@@ -127,3 +127,31 @@ rule benchmark_geometries:
         "--strength {params.strength} --pairs {input.pairs:q} --count {params.geodesics} "
         "--rounds {params.rounds} --output {output:q} --threads 1 "
         "--device {params.device:q} 2> {log:q}"
+
+
+rule benchmark_decoders:
+    input:
+        code=code_of("benchmark_decoders"),
+    output:
+        "<results>/benchmark/decoders.csv",
+    log:
+        "<logs>/benchmark_decoders.log",
+    benchmark:
+        "<benchmarks>/benchmark_decoders.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: workflow.cores
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+        gpu=GPU,
+    params:
+        latent_dims=config["benchmark"]["decoders"]["latent_dims"],
+        sides=config["benchmark"]["decoders"]["sides"],
+        pairs=config["benchmark"]["decoders"]["pairs"],
+        seed=config["seed"],
+        device=config["device"],
+    shell:
+        "python -m workflow.scripts.benchmark_decoders --latent-dims {params.latent_dims} "
+        "--sides {params.sides} --pairs {params.pairs} --seed {params.seed} "
+        "--output {output:q} --threads 1 --device {params.device:q} 2> {log:q}"

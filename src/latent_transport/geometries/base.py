@@ -28,9 +28,11 @@ from latent_transport.geometries.process import (
     without_validation,
 )
 from latent_transport.geometries.slopes import residual_slopes
-from latent_transport.memory import RowSizes, map_rows, map_segments
+from latent_transport.memory import RowSizes, count_rows, map_rows, map_segments
 
 Decoder = Callable[[Tensor], Distribution]
+
+FEW_AXES = 32  # of the latent space, along which points are differentiated at once in any case
 
 FUSED_ATTENTION = ("scaled_dot_product", "transformer_encoder_layer", "multi_head_attention")
 
@@ -203,8 +205,9 @@ class Geometry(ABC):
         axes = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)  # (d, d)
 
         def differentiate() -> tuple[Tensor, Tensor]:
-            pairs = torch.vmap(push_forward, out_dims=(None, 0))(axes)  # type: ignore[arg-type]
-            return pairs[0], pairs[1]
+            along = torch.vmap(push_forward, out_dims=(None, 0))  # type: ignore[arg-type]
+            parts = [along(some) for some in axes.split(self._count_axes(z))]
+            return parts[0][0], torch.cat([part for _, part in parts])
 
         with forward_mode():
             try:
@@ -218,6 +221,26 @@ class Geometry(ABC):
                     p, jacobian = differentiate()
         family = found[0].family
         return Decoded(family, p), Decoded(family, jacobian)
+
+    def _count_axes(self, z: Tensor) -> int:
+        """Along how many axes points (..., d) are differentiated at once, within the memory."""
+        dims = z.shape[-1]
+        if dims <= FEW_AXES or z.is_meta or torch.compiler.is_compiling():
+            return dims
+        point = z.detach().reshape(-1, dims)[:1]  # (1, d)
+        axes = torch.eye(dims, dtype=z.dtype, device=z.device)  # (d, d)
+
+        def coordinates(at: Tensor) -> Tensor:
+            return self.decode(at).coordinates  # (1, C, D)
+
+        def compute(count: int) -> Tensor:
+            def push_forward(direction: Tensor) -> Tensor:
+                return torch.func.jvp(coordinates, (point,), (direction[None],))[1]
+
+            return torch.vmap(push_forward)(axes[:count])  # (count, 1, C, D)
+
+        size = self.row_sizes.measure("axes", z, compute)
+        return min(dims, count_rows(size * (z.numel() // dims)))
 
     def distance(self, z0: Tensor, z1: Tensor) -> Tensor:
         """Distance between the distributions at z0 and z1, (..., d) each: shape (...).

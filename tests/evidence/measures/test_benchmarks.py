@@ -43,6 +43,7 @@ from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import DataError, save_table
 from tests.problems import make_network
 from workflow.scripts import (
+    benchmark_decoders,
     benchmark_geometries,
     benchmark_scaling,
     benchmark_solvers,
@@ -381,6 +382,17 @@ def test_table_of_geometries(model, tmp_path):
     assert (table["least_times_w1"] <= table["times_w1"]).all()
     assert (table["times_w1"] <= table["largest_times_w1"]).all()
     assert table[MACHINE].notna().all(axis=None)
+
+
+def test_table_of_decoders(tmp_path):
+    options = "--latent-dims 2 --sides 8 --pairs 1 --seed 0 --output"
+    benchmark_decoders.main([*options.split(), str(tmp_path / "decoders.csv")])
+    table = pd.read_csv(tmp_path / "decoders.csv")
+    assert table["decoder"].tolist() == ["dense", "convolutional"]
+    assert (table["variables"] == 3 * 8**2).all()
+    assert (table["seconds_a_geodesic"] > 0).all()
+    assert (table["memory"] < table["whole_memory"]).all()
+    assert (table["converged"] == 1).all()
 
 
 def test_rounds_are_summarized_by_medians_and_the_most_memory():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
+from latent_transport.geodesics.solvers.preconditioners import MANY_DIMS
 from latent_transport.geometries.base import Geometry
 from latent_transport.memory import MEMORY, count_rows
 
@@ -25,7 +26,8 @@ class MemoryBudget:
     size : int
         Bytes that there are.
     matrices : bool
-        Whether each curve has normal matrices, of as many rows as it has free coordinates.
+        Whether each curve has normal matrices, of as many rows as it has free coordinates; else
+        they have as many as there are latent dimensions, or there are none.
     """
 
     size: int = MEMORY
@@ -39,8 +41,10 @@ class MemoryBudget:
         """
         if len(spline.start) == 1 or spline.start.is_meta:
             return len(spline.start)
+        dims = spline.start.shape[1]
         free = math.prod(spline.controls.shape[1:])  # n
-        numbers = VECTORS * free + MATRICES * free**2 * self.matrices
+        side = free if self.matrices else dims * (dims <= MANY_DIMS)
+        numbers = VECTORS * free + MATRICES * side**2
         bytes_a_curve = numbers * spline.start.element_size()
         bytes_a_curve += points * self._measure_point(geometry, spline)
         return count_rows(bytes_a_curve, self.size)

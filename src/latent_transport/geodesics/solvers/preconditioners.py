@@ -7,20 +7,29 @@ data.
 """
 
 from abc import ABC, abstractmethod
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.solvers.mean_metric import mean_metric
 from latent_transport.geodesics.solvers.normal_matrix import assemble_blocks, normal_matrix
 from latent_transport.geometries.base import Geometry
 
 STALE = 2**30  # steps: older than any matrix is kept
 DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
+FEW_DIMS = 48  # latent dimensions up to which a Jacobian at every corner pays
+MANY_DIMS = 1024  # latent dimensions up to which a Jacobian at a few corners does
+LASTING = 4  # times as many steps as a normal matrix a mean metric serves: it varies less
 SHAKE = 1e-3  # of a segment's length: by how much points are moved off what is degenerate
 FLOOR = 1e-4  # of the metric along a curve: what no direction is taken to fall below
 RAISED_FLOOR = 1.0  # where that leads curves too far into directions that the decoder ignores
+
+_FULL_RANK: WeakKeyDictionary[Geometry, dict[tuple[int, torch.dtype, torch.device], bool]] = (
+    WeakKeyDictionary()
+)
 
 
 class Preconditioner(ABC):
@@ -59,6 +68,12 @@ class Preconditioner(ABC):
         with torch.no_grad():
             self._factorise(stale, points)
         self.age[stale] = 0
+
+    def _square_segments(self, points: Tensor) -> Tensor:
+        """Squared lengths (s, N - 1) of the segments, times their number."""
+        p = self.geometry.decode(points)  # of (s, N)
+        squares = self.geometry.residuals(p[:, :-1], p[:, 1:]).square().sum((-2, -1))
+        return (points.shape[1] - 1) * squares
 
     def serve(self, rows: Tensor) -> None:
         """Take note of a step of each of the curves ``rows`` (b,)."""
@@ -161,12 +176,6 @@ class SpeedMatrices(Preconditioner):
         total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
         self.factor[rows] = _cholesky(total + _tiny(points) * torch.eye(slopes.shape[1]).to(total))
 
-    def _square_segments(self, points: Tensor) -> Tensor:
-        """Squared lengths (s, N - 1) of the segments, times their number."""
-        p = self.geometry.decode(points)  # of (s, N)
-        squares = self.geometry.residuals(p[:, :-1], p[:, 1:]).square().sum((-2, -1))
-        return (points.shape[1] - 1) * squares
-
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
         free = gradient.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
@@ -178,31 +187,94 @@ class SpeedMatrices(Preconditioner):
         return torch.linalg.solve_triangular(self.factor[rows].mT, free, upper=True).flatten(1)
 
 
+class MeanMetrics(Preconditioner):
+    r"""The mean metric along the curve, with all its directions: P by P times d by d matrices.
+
+    :math:`M = 2 K \otimes (G + \epsilon I)`, with K the energy of curves in the latent space's own
+    metric, and G the mean of the metric tensors at a few places. G tells stiff directions from soft
+    ones, which is most of what makes a Hessian ill-conditioned, at a tenth of the products through
+    the decoder that normal matrices take.
+    """
+
+    def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
+        super().__init__(geometry, spline, t, refresh)
+        batch, _, dims = spline.controls.shape
+        self.factor = spline.controls.new_zeros(batch, dims, dims)  # (B, d, d)
+        self.root = _cholesky(2 * self.stiffness[None])  # (1, P, P)
+
+    @override
+    def _factorise(self, rows: Tensor, points: Tensor) -> None:
+        metric = mean_metric(self.geometry, _shake(points))  # (s, d, d)
+        squares = self._square_segments(points)  # (s, N - 1)
+        scale = squares.sum(-1) / _square_latent_segments(points).sum(-1).clamp(min=_tiny(points))
+        largest = metric.diagonal(dim1=-2, dim2=-1).amax(-1)  # (s,)
+        rounding = 10 * torch.finfo(points.dtype).eps * largest + _tiny(points)  # (s,)
+        added = (self.floor[rows] * scale + rounding)[:, None, None]  # (s, 1, 1)
+        self.factor[rows] = _cholesky(metric + added * torch.eye(metric.shape[-1]).to(metric))
+
+    @override
+    def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
+        free = gradient.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
+        free = torch.linalg.solve_triangular(self.root, free, upper=False)
+        factor = self.factor[rows].mT  # (b, d, d)
+        return torch.linalg.solve_triangular(factor, free, upper=True, left=False).flatten(1)
+
+    @override
+    def color(self, rows: Tensor, step: Tensor) -> Tensor:
+        free = step.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
+        free = torch.linalg.solve_triangular(self.root.mT, free, upper=True)
+        factor = self.factor[rows]  # (b, d, d)
+        return torch.linalg.solve_triangular(factor, free, upper=False, left=False).flatten(1)
+
+
 def choose_preconditioner(
     geometry: Geometry, spline: CubicSpline, t: Tensor, *, refresh: int
 ) -> Preconditioner:
-    """Return dense normal matrices where they are small, have full rank and can be had.
+    """Return what is known of the Hessians of such curves for what it costs.
 
-    Else those of the speed.
+    Dense normal matrices where there are few latent dimensions, and matrices are small; a mean
+    metric where there are more, or curves of many control points; the speed where there are too
+    many, or no derivatives. The sizes alone decide, so that a result does not depend on a clock.
     """
-    kind = NormalMatrices if is_dense(geometry, spline) else SpeedMatrices
-    return kind(geometry, spline, t, refresh)
+    kind = choose_kind(geometry, spline)
+    return kind(geometry, spline, t, refresh * (LASTING if kind is MeanMetrics else 1))
+
+
+def choose_kind(geometry: Geometry, spline: CubicSpline) -> type[Preconditioner]:
+    """Return the kind of :func:`choose_preconditioner`."""
+    free, dims = spline.controls.shape[1:]
+    if dims > MANY_DIMS or not _has_full_rank(geometry, spline):
+        return SpeedMatrices
+    return NormalMatrices if dims <= FEW_DIMS and free * dims <= DENSE else MeanMetrics
 
 
 def is_dense(geometry: Geometry, spline: CubicSpline) -> bool:
     """Whether the curves are solved with dense normal matrices."""
-    return spline.controls[0].numel() <= DENSE and _has_full_rank(geometry, spline)
+    return choose_kind(geometry, spline) is NormalMatrices
 
 
 def _has_full_rank(geometry: Geometry, spline: CubicSpline) -> bool:
-    """Whether a segment has as many residuals as there are dimensions, and forward derivatives."""
+    """Whether a segment has as many residuals as there are dimensions, and forward derivatives.
+
+    Found out once for all curves of a geometry: it takes as many products as there are dimensions.
+    """
+    point = spline.start[:1]  # (1, d)
+    known = _FULL_RANK.setdefault(geometry, {})
+    key = point.shape[1], point.dtype, point.device
+    if key not in known:
+        known[key] = _count_residuals(geometry, point) >= point.shape[1]
+    return known[key]
+
+
+def _count_residuals(geometry: Geometry, point: Tensor) -> int:
+    """Residuals of a segment, and what stands for their bends: 0 without forward derivatives."""
     try:
         with torch.no_grad():
-            p, _ = geometry.decode_with_jacobian(spline.start[:1])
+            p, _ = geometry.decode_with_jacobian(point)
             bends = geometry.residual_curvature(p, p).shape[-3] * p.variables
     except (RuntimeError, NotImplementedError):
-        return False
-    return geometry.residuals(p, p).numel() + bends >= spline.start.shape[1]
+        return 0
+    return geometry.residuals(p, p).numel() + bends
 
 
 def _square_latent_segments(points: Tensor) -> Tensor:
