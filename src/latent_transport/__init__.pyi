@@ -1,5 +1,9 @@
 from .datasets.codes import active_dimensions as active_dimensions
+from .distributions.dirac import Dirac as Dirac
+from .distributions.family import Family as Family
 from .distributions.logistic_mixture import DiscretizedLogisticMixture as DiscretizedLogisticMixture
+from .distributions.ordered import OrderedFamily as OrderedFamily
+from .distributions.registry import register_family as register_family
 from .distributions.wasserstein import product_wasserstein1 as product_wasserstein1
 from .distributions.wasserstein import wasserstein1 as wasserstein1
 from .distributions.wasserstein import wasserstein1_pmf as wasserstein1_pmf

@@ -7,9 +7,9 @@ from torch.distributions import (
     Bernoulli,
     Categorical,
     Distribution,
+    Gumbel,
     Independent,
     Normal,
-    Poisson,
 )
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
@@ -149,7 +149,7 @@ def test_fisher_rao_tensor_is_the_fisher_information(family):
     ("geometry", "family", "match"),
     [
         (Wasserstein2, "bernoulli", "Wasserstein-2 distance of Bernoulli"),
-        (Wasserstein2, "categorical", "only that of normal distributions and single logistics"),
+        (Wasserstein2, "categorical", "only that of Diracs, exp.* and single logistics"),
         (Wasserstein2, "mixture", "Wasserstein-2 distance of logistic mixtures"),
         (FisherRao, "mixture", "Fisher-Rao distance of logistic mixtures"),
     ],
@@ -200,13 +200,20 @@ def test_validation_of_new_distributions_is_restored():
 
 
 def test_unsupported_distribution_is_named():
-    with pytest.raises(TypeError, match=r"Poisson.*Normal.*DiscretizedLogisticMixture"):
-        Wasserstein1(lambda z: Poisson(z.exp())).distance(draw(1, 2), draw(1, 2))
+    with pytest.raises(TypeError, match=r"Gumbel.*Normal.*DiscretizedLogisticMixture"):
+        Wasserstein1(lambda z: Gumbel(z, 1.0)).distance(draw(1, 2), draw(1, 2))
 
 
-def test_decoder_that_returns_a_tensor_is_named():
-    with pytest.raises(TypeError, match="Tensor"):
-        Wasserstein1(lambda z: z).distance(draw(1, 2), draw(1, 2))
+@pytest.mark.parametrize("geometry", [Wasserstein1, Wasserstein2])
+def test_values_of_a_decoder_are_as_far_apart_as_the_means_of_normals(geometry):
+    decoder, z0, z1 = make_network("normal"), draw(3, 2), draw(3, 2, seed=1)
+    values = geometry(lambda z: decoder(z).mean)
+    normals = geometry(lambda z: Normal(decoder(z).mean, 1.0))
+    torch.testing.assert_close(values.distance(z0, z1), normals.distance(z0, z1))
+    torch.testing.assert_close(values.norm(z0, z1), normals.norm(z0, z1))
+    torch.testing.assert_close(values.tensor(z0, z1), normals.tensor(z0, z1))
+    with pytest.raises(TypeError, match="Fisher-Rao distance of Diracs"):
+        FisherRao(lambda z: decoder(z).mean).distance(z0, z1)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ the closed forms of the distances in those coordinates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Generic, NoReturn, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NoReturn, TypeVar
 
 import torch
 from torch import Tensor
@@ -100,14 +100,20 @@ class Family(ABC, Generic[Member]):
 
     def _refuse(self, distance: str, method: str) -> NoReturn:
         """Say which families, of all that there are, have a method of their own."""
-        families = [
-            x for x in Family.__subclasses__() if getattr(x, method) is not vars(Family)[method]
-        ]
+        families = [x for x in _descend(Family) if getattr(x, method) is not vars(Family)[method]]
         *others, last = sorted((family.plural for family in families), key=str.lower)
         raise TypeError(
             f"the {distance} of {self.plural} is not supported, only that of {', '.join(others)} "
             f"and {last}; use the Wasserstein1 or the Euclidean geometry"
         )
+
+
+def _descend(family: type[Any]) -> Iterator[type[Family[Any]]]:
+    """Families of which there are members, among those that are made from one."""
+    for child in family.__subclasses__():
+        if hasattr(child, "plural"):
+            yield child
+        yield from _descend(child)
 
 
 def location_scale_curvature(

@@ -7,14 +7,9 @@ from torch import Tensor
 from torch.distributions import Normal
 from typing_extensions import override
 
-from latent_transport.distributions.family import (
-    Family,
-    divide_by_argument,
-    location_scale_curvature,
-)
+from latent_transport.distributions.family import Family, location_scale_curvature
+from latent_transport.distributions.half_plane import half_plane_residuals
 from latent_transport.kernels.normal import normal_wasserstein1
-
-LONG = 1e9  # a chord whose square is far from overflowing, and beyond which asinh is a logarithm
 
 
 class NormalFamily(Family[Normal]):
@@ -59,30 +54,5 @@ class NormalFamily(Family[Normal]):
 
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
-        r"""Exact: :math:`\sqrt 2` times a hyperbolic distance (Costa et al. 2015).
-
-        In the half plane :math:`(m/\sqrt 2, s)` the chord :math:`x = |p - q| / (2\sqrt{s_p s_q})`
-        is the hyperbolic sine of half the distance.
-        """
-        (loc_p, scale_p), (loc_q, scale_q) = p.unbind(-2), q.unbind(-2)  # (..., D) each
-        width = 2 * _root_of_product(scale_p, scale_q)  # (..., D)
-        chord = torch.stack(((loc_p - loc_q) / math.sqrt(2), scale_p - scale_q), -2)
-        chord = chord / width[..., None, :]  # (..., 2, D)
-        # Very long chords are measured in units of their larger entry, so that no square overflows.
-        unit = chord.detach().abs().amax(-2, keepdim=True)  # (..., 1, D)
-        unit = torch.where(unit > LONG, unit, 1)  # (..., 1, D)
-        chord = chord / unit  # (..., 2, D)
-
-        def asinh(x: Tensor) -> Tensor:
-            far = (x + (x.square() + unit.reciprocal().square()).sqrt()).log() + unit.log()
-            return torch.where(unit > 1, far, torch.asinh(x))
-
-        square = chord.square().sum(-2, keepdim=True)  # (..., 1, D)
-        return 2 * math.sqrt(2) * chord * divide_by_argument(asinh, square, -1 / 6)
-
-
-def _root_of_product(x: Tensor, y: Tensor) -> Tensor:
-    """Root of xy; of each factor where their product, or its inverse in a slope, overflows."""
-    product, info = x * y, torch.finfo(x.dtype)  # (..., D)
-    fits = (product > info.tiny**0.75) & (product < info.max)  # (..., D)
-    return torch.where(fits, torch.where(fits, product, 1).sqrt(), x.sqrt() * y.sqrt())
+        r"""Exact: :math:`\sqrt 2` times a hyperbolic distance (Costa et al. 2015)."""
+        return math.sqrt(2) * half_plane_residuals(p, q, math.sqrt(2))  # (..., 2, D)

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from latent_transport.checks import holds
 from latent_transport.geodesics.curves import CubicSpline, Curve, select_curves
 from latent_transport.geodesics.solvers.base import Report, Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
@@ -121,19 +122,29 @@ def solve_as_needed(
 def _solve(
     geometry: Geometry, solver: Solver, spline: CubicSpline, points: int, memory: int
 ) -> Solution:
-    """Solve curves on polygons of so many corners, and verify them."""
+    """Solve curves on polygons of so many corners, and verify them.
+
+    A curve that came too close to where the decoder's parameters are not finite is given up for the
+    one from which it started.
+    """
     curve, report = solver.minimize(geometry, spline, _parameters(spline, points))
     measures = measure_finely(geometry, curve, points, memory)
+    lost = ~torch.isfinite(measures.length)  # (b,)
+    if isinstance(curve, CubicSpline) and holds(lost.any()):
+        rows = lost.nonzero().squeeze(-1)  # (r,)
+        controls = torch.where(lost[:, None, None], spline.controls, curve.controls)  # (b, P, d)
+        curve = replace(curve, controls=controls)
+        measures = measures.put(rows, measure_finely(geometry, curve[rows], points, memory))
     outcome = report.outcome.clone()  # (b,)
     for disproved, reason in (
         (measures.aliased, Outcome.ALIASING),
         (measures.rounded, Outcome.ROUNDING),
     ):
         outcome[disproved & (outcome == Outcome.CONVERGED)] = reason
-    outcome[~torch.isfinite(measures.length)] = Outcome.NOT_FINITE
+    outcome[lost] = Outcome.NOT_FINITE
     number = torch.full_like(outcome, points)  # (b,)
-    controls = torch.full_like(outcome, spline.controls.shape[1])  # (b,)
-    return Solution(curve, report.with_outcome(outcome), measures, controls, number)
+    free = torch.full_like(outcome, spline.controls.shape[1])  # (b,)
+    return Solution(curve, report.with_outcome(outcome), measures, free, number)
 
 
 def _parameters(spline: CubicSpline, points: int) -> Tensor:
@@ -147,7 +158,7 @@ def _refine(
     """Which curves (b,) are to be solved again, as which splines, at how many points."""
     free = spline.controls.shape[1]
     outcome, measures = found.report.outcome, found.measures
-    usable = torch.isfinite(measures.length) & (outcome != Outcome.ROUNDING)  # (b,)
+    usable = (outcome != Outcome.NOT_FINITE) & (outcome != Outcome.ROUNDING)  # (b,)
     aliased = usable & (measures.aliased | (outcome == Outcome.ALIASING))  # (b,)
     finer, richer = 2 * count - 1, 2 * free - 1
     may_be_finer = points == "auto" and finer <= MOST_POINTS

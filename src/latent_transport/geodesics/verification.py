@@ -61,6 +61,11 @@ class Measures:
         """Return the measures of the curves with the given numbers."""
         return Measures(*(value[rows] for value in vars(self).values()))
 
+    def put(self, rows: Tensor, others: "Measures") -> "Measures":
+        """Return these measures with ``others`` for the curves with the given numbers."""
+        pairs = zip(vars(self).values(), vars(others).values(), strict=True)
+        return Measures(*(value.index_copy(0, rows, other) for value, other in pairs))
+
     @classmethod
     def join(cls, parts: list["Measures"]) -> "Measures":
         """Concatenate the measures of several batches."""

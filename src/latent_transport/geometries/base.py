@@ -30,7 +30,7 @@ from latent_transport.geometries.process import (
 from latent_transport.geometries.slopes import residual_slopes
 from latent_transport.memory import RowSizes, count_rows, map_rows, map_segments
 
-Decoder = Callable[[Tensor], Distribution]
+Decoder = Callable[[Tensor], Distribution | Tensor]
 
 FEW_AXES = 32  # of the latent space, along which points are differentiated at once in any case
 

@@ -1,14 +1,15 @@
 """How plausible the images on a path are, by models that had no part in choosing the path."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from latent_transport.distributions.registry import distribution_mean
 from latent_transport.evidence.measures.classifiers import Classifier
-from latent_transport.geometries.base import Decoder
 from latent_transport.geometries.measures import equal_length_parameters, points_along
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
@@ -135,7 +136,7 @@ def grey_share(images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def pixel_entropy(decoder: Decoder, points: Tensor) -> Tensor:
+def pixel_entropy(decoder: Callable[[Tensor], Distribution], points: Tensor) -> Tensor:
     """Mean entropy of a pixel under the decoder's distributions, along each path.
 
     Parameters

@@ -22,4 +22,4 @@ class Outcome(IntEnum):
     ROUNDING = 5
     """The decoder's rounding is too large a part of the energy: use float64."""
     NOT_FINITE = 6
-    """The decoder's parameters are not finite along the curve."""
+    """The decoder's parameters are not finite along the curve, or close beside it."""
