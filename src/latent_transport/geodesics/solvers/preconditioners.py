@@ -20,8 +20,8 @@ from latent_transport.geometries.base import Geometry
 
 STALE = 2**30  # steps: older than any matrix is kept
 DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
-FEW_DIMS = 48  # latent dimensions up to which a Jacobian at every corner pays
-MANY_DIMS = 1024  # latent dimensions up to which a Jacobian at a few corners does
+FEW_DIMS = 128  # latent dimensions up to which a Jacobian at every corner pays
+MANY_DIMS = 512  # latent dimensions up to which a Jacobian at a few corners does
 LASTING = 4  # times as many steps as a normal matrix a mean metric serves: it varies less
 SHAKE = 1e-3  # of a segment's length: by how much points are moved off what is degenerate
 FLOOR = 1e-4  # of the metric along a curve: what no direction is taken to fall below
