@@ -37,8 +37,8 @@ class GaussNewton:
 
     With more than 128 latent dimensions, or 1,024 free coordinates a curve, the mean of a few
     metric tensors along the curve stands in for the normal matrix, at a fraction of its products
-    through the decoder. Beyond 512 dimensions, for fewer residuals than dimensions, or where the decoder
-    refuses forward-mode differentiation, the speed along the curve does, which takes none.
+    through the decoder. Beyond 512 dimensions, for fewer residuals than dimensions, or where the
+    decoder refuses forward-mode differentiation, the speed along the curve does, which takes none.
 
     Parameters
     ----------
