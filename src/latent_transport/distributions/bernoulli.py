@@ -5,10 +5,10 @@ from torch import Tensor
 from torch.distributions import Bernoulli
 from typing_extensions import override
 
-from latent_transport.distributions.family import Family
+from latent_transport.distributions.ordered import OrderedFamily
 
 
-class BernoulliFamily(Family[Bernoulli]):
+class BernoulliFamily(OrderedFamily[Bernoulli]):
     """Bernoulli distributions on {0, 1}; coordinates: the probabilities of 1 and of 0.
 
     Either may be far below the rounding of the other, where only a logit tells it.
@@ -25,18 +25,6 @@ class BernoulliFamily(Family[Bernoulli]):
             logits = distribution.logits  # (..., D)
             rest = torch.where(logits.sigmoid() == p, (-logits).sigmoid(), rest)  # (..., D)
         return torch.stack((p, rest), -2)  # (..., 2, D)
-
-    @override
-    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
-        return (p - q)[..., 0, :].abs()  # (..., D)
-
-    @override
-    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
-        return dp[..., 0, :].abs()  # (..., D)
-
-    @override
-    def mean(self, p: Tensor) -> Tensor:
-        return p[..., 0, :]  # (..., D)
 
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ NEAR = 0.5  # share of a sum below which a logarithm of a quotient is taken of t
 
 
 class OrderedFamily(Family[Member]):
-    """Ordered distributions; coordinate: the mean."""
+    """Ordered distributions; coordinates (..., C, D), of which the first is the mean."""
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
