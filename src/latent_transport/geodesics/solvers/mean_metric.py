@@ -12,13 +12,17 @@ PLACES = 3  # on a curve
 COPIES = 8  # of a point's decoded derivatives, while its tensor is computed
 
 
-def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> Tensor:
-    r"""Mean of a few of the metric tensors along polygons, each in the direction of its segment.
+def mean_metric(
+    geometry: Geometry, z: Tensor, metric: Tensor, *, memory: int | None = None
+) -> Tensor:
+    r"""Mean of a few of the metric tensors along polygons, each a share of its segment's own metric.
 
     The tensor of the segment from p to q is half the Hessian of its squared length in p, less what
     the decoder's second derivatives add: :math:`J^T J` with J the Jacobian of the residuals, and
     what stands for their curvature (:meth:`Geometry.residual_curvature`). It takes d forward-mode
-    products through the decoder at each of three points.
+    products through the decoder at each of three points. Divided by the squared length over the
+    squared latent length of its segment, it tells how much stiffer or softer than the curve's own
+    the other directions are, wherever on the curve it is large or small as a whole.
 
     Parameters
     ----------
@@ -26,6 +30,8 @@ def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> 
         Measures the segments.
     z : Tensor, shape (b, N, d)
         Corners of the polygons.
+    metric : Tensor, shape (b, N - 1)
+        Squared lengths over squared latent lengths of the segments, positive.
     memory : int, optional
         Bytes that the temporaries may take; decides how many points are differentiated at once. By
         default :data:`latent_transport.memory.MEMORY`.
@@ -33,7 +39,7 @@ def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> 
     Returns
     -------
     Tensor, shape (b, d, d)
-        Symmetric, in squared units of the data, a squared latent unit.
+        Symmetric, without a unit.
     """
     batch, count, dims = z.shape
     segments = count - 1
@@ -47,7 +53,8 @@ def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> 
         for start in range(0, len(total), step):
             part = slice(start, start + step)
             total[part] = _tensors(geometry, first.flatten(0, 1)[part], q[part])
-    return total.unflatten(0, (batch, PLACES)).mean(1)
+    shares = total.unflatten(0, (batch, PLACES)) / metric[:, places, None, None]
+    return shares.mean(1)
 
 
 def _tensors(geometry: Geometry, z: Tensor, q: Decoded) -> Tensor:

@@ -167,14 +167,22 @@ class SpeedMatrices(Preconditioner):
 
     @override
     def _factorise(self, rows: Tensor, points: Tensor) -> None:
+        self._stiffen_by(rows, self._metric(rows, points))
+
+    def _metric(self, rows: Tensor, points: Tensor) -> Tensor:
+        """Squared lengths over squared latent lengths of the segments: (s, N - 1)."""
         squares = self._square_segments(points)  # (s, N - 1)
         latent = _square_latent_segments(points)  # (s, N - 1)
         scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(points))  # (s,)
         metric = squares / latent.clamp(min=_tiny(points))  # (s, N - 1)
-        metric = metric.clamp(min=(self.floor[rows] * scale)[:, None])
+        return metric.clamp(min=(self.floor[rows] * scale)[:, None] + _tiny(points))
+
+    def _stiffen_by(self, rows: Tensor, metric: Tensor) -> None:
+        """Factorise the energy of curves (s,) in such a metric (s, N - 1) along them."""
         slopes = self.basis.diff(dim=0)  # (N - 1, P)
         total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
-        self.factor[rows] = _cholesky(total + _tiny(points) * torch.eye(slopes.shape[1]).to(total))
+        tiny = _tiny(metric) * torch.eye(slopes.shape[1]).to(total)  # (P, P)
+        self.factor[rows] = _cholesky(total + tiny)
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
@@ -187,44 +195,43 @@ class SpeedMatrices(Preconditioner):
         return torch.linalg.solve_triangular(self.factor[rows].mT, free, upper=True).flatten(1)
 
 
-class MeanMetrics(Preconditioner):
-    r"""The mean metric along the curve, with all its directions: P by P times d by d matrices.
+class MeanMetrics(SpeedMatrices):
+    r"""The metric along the curve, with directions that are stiff and soft alike everywhere.
 
-    :math:`M = 2 K \otimes (G + \epsilon I)`, with K the energy of curves in the latent space's own
-    metric, and G the mean of the metric tensors at a few places. G tells stiff directions from soft
-    ones, which is most of what makes a Hessian ill-conditioned, at a tenth of the products through
-    the decoder that normal matrices take.
+    :math:`M = 2 K_\lambda \otimes (G + \epsilon I)`, with :math:`K_\lambda` as for
+    :class:`SpeedMatrices`, and G the mean of a few of the metric tensors along the curve, each a
+    share of the metric in the curve's own direction there. G tells stiff directions from soft ones,
+    which is most of what makes a Hessian ill-conditioned, at a tenth of the products through the
+    decoder that normal matrices take.
     """
 
     def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
         super().__init__(geometry, spline, t, refresh)
         batch, _, dims = spline.controls.shape
-        self.factor = spline.controls.new_zeros(batch, dims, dims)  # (B, d, d)
-        self.root = _cholesky(2 * self.stiffness[None])  # (1, P, P)
+        self.directions = spline.controls.new_zeros(batch, dims, dims)  # (B, d, d)
 
     @override
     def _factorise(self, rows: Tensor, points: Tensor) -> None:
-        metric = mean_metric(self.geometry, _shake(points))  # (s, d, d)
-        squares = self._square_segments(points)  # (s, N - 1)
-        scale = squares.sum(-1) / _square_latent_segments(points).sum(-1).clamp(min=_tiny(points))
-        largest = metric.diagonal(dim1=-2, dim2=-1).amax(-1)  # (s,)
+        metric = self._metric(rows, points)  # (s, N - 1)
+        self._stiffen_by(rows, metric)
+        shares = mean_metric(self.geometry, _shake(points), metric)  # (s, d, d)
+        largest = shares.diagonal(dim1=-2, dim2=-1).amax(-1)  # (s,)
         rounding = 10 * torch.finfo(points.dtype).eps * largest + _tiny(points)  # (s,)
-        added = (self.floor[rows] * scale + rounding)[:, None, None]  # (s, 1, 1)
-        self.factor[rows] = _cholesky(metric + added * torch.eye(metric.shape[-1]).to(metric))
+        added = (self.floor[rows] + rounding)[:, None, None]  # (s, 1, 1)
+        self.directions[rows] = _cholesky(shares + added * torch.eye(shares.shape[-1]).to(shares))
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
-        free = gradient.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
-        free = torch.linalg.solve_triangular(self.root, free, upper=False)
-        factor = self.factor[rows].mT  # (b, d, d)
+        free = super().whiten(rows, gradient).unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
+        factor = self.directions[rows].mT  # (b, d, d)
         return torch.linalg.solve_triangular(factor, free, upper=True, left=False).flatten(1)
 
     @override
     def color(self, rows: Tensor, step: Tensor) -> Tensor:
         free = step.unflatten(1, (self.basis.shape[1], -1))  # (b, P, d)
-        free = torch.linalg.solve_triangular(self.root.mT, free, upper=True)
-        factor = self.factor[rows]  # (b, d, d)
-        return torch.linalg.solve_triangular(factor, free, upper=False, left=False).flatten(1)
+        factor = self.directions[rows]  # (b, d, d)
+        free = torch.linalg.solve_triangular(factor, free, upper=False, left=False)
+        return super().color(rows, free.flatten(1))
 
 
 def choose_preconditioner(
