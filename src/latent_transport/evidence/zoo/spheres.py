@@ -15,7 +15,7 @@ from latent_transport.evidence.zoo.problems import (
 )
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 
-DIMENSIONS = (2, 3, 5, 10, 20, 50, 100, 1000)
+DIMENSIONS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 SHORT_OF_HALF = (0.1, 0.01, 0.001)  # a turn, in radians
 UNITS = (1e-3, 1e3)
 

@@ -35,10 +35,10 @@ class GaussNewton:
     A curve has converged when its second-order model, built from such products where the curve
     ends, puts it no further above its local minimum than ``tolerance`` (or than rounding).
 
-    With more than 128 latent dimensions, or 1,024 free coordinates a curve, the mean of a few
-    metric tensors along the curve stands in for the normal matrix, at a fraction of its products
-    through the decoder. Beyond 512 dimensions, for fewer residuals than dimensions, or where the
-    decoder refuses forward-mode differentiation, the speed along the curve does, which takes none.
+    With more than 48 latent dimensions, or 1,024 free coordinates a curve, the speed along the
+    curve and the mean of a few metric tensors stand in for the normal matrix, at a fraction of its
+    products through the decoder. Beyond 512 dimensions, for fewer residuals than dimensions, or
+    where the decoder refuses forward-mode differentiation, the speed alone does, which takes none.
 
     Parameters
     ----------

@@ -12,17 +12,15 @@ PLACES = 3  # on a curve
 COPIES = 8  # of a point's decoded derivatives, while its tensor is computed
 
 
-def mean_metric(
-    geometry: Geometry, z: Tensor, metric: Tensor, *, memory: int | None = None
-) -> Tensor:
-    r"""Mean of a few of the metric tensors along polygons, each a share of its segment's own metric.
+def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> Tensor:
+    r"""Mean of a few of the metric tensors along polygons, each brought to a trace of d.
 
     The tensor of the segment from p to q is half the Hessian of its squared length in p, less what
     the decoder's second derivatives add: :math:`J^T J` with J the Jacobian of the residuals, and
     what stands for their curvature (:meth:`Geometry.residual_curvature`). It takes d forward-mode
-    products through the decoder at each of three points. Divided by the squared length over the
-    squared latent length of its segment, it tells how much stiffer or softer than the curve's own
-    the other directions are, wherever on the curve it is large or small as a whole.
+    products through the decoder at each of three points. Of the trace 1 a direction each, they tell
+    which directions are stiff and which are soft, wherever on the curve the metric is large or
+    small as a whole.
 
     Parameters
     ----------
@@ -30,8 +28,6 @@ def mean_metric(
         Measures the segments.
     z : Tensor, shape (b, N, d)
         Corners of the polygons.
-    metric : Tensor, shape (b, N - 1)
-        Squared lengths over squared latent lengths of the segments, positive.
     memory : int, optional
         Bytes that the temporaries may take; decides how many points are differentiated at once. By
         default :data:`latent_transport.memory.MEMORY`.
@@ -48,13 +44,14 @@ def mean_metric(
     total = z.new_zeros(batch * PLACES, dims, dims)  # (b K, d, d)
     with torch.no_grad():
         p, q = (geometry.decode(x.flatten(0, 1)) for x in (first, second))  # of (b K)
-        size = COPIES * (dims + 1) * (p.numel() // len(total)) * p.element_size()
-        step = count_rows(size, memory)  # points
+        bytes_each = COPIES * (dims + 1) * (p.numel() // len(total)) * p.element_size()
+        step = count_rows(bytes_each, memory)  # points
         for start in range(0, len(total), step):
             part = slice(start, start + step)
             total[part] = _tensors(geometry, first.flatten(0, 1)[part], q[part])
-    shares = total.unflatten(0, (batch, PLACES)) / metric[:, places, None, None]
-    return shares.mean(1)
+    size = total.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]  # (b K, 1, 1)
+    shares = total / size.clamp(min=torch.finfo(z.dtype).tiny)
+    return shares.unflatten(0, (batch, PLACES)).mean(1)
 
 
 def _tensors(geometry: Geometry, z: Tensor, q: Decoded) -> Tensor:

@@ -20,7 +20,7 @@ from latent_transport.geometries.base import Geometry
 
 STALE = 2**30  # steps: older than any matrix is kept
 DENSE = 1024  # free coordinates of a curve up to which its matrices are dense
-FEW_DIMS = 128  # latent dimensions up to which a Jacobian at every corner pays
+FEW_DIMS = 48  # latent dimensions up to which a Jacobian at every corner pays
 MANY_DIMS = 512  # latent dimensions up to which a Jacobian at a few corners does
 LASTING = 4  # times as many steps as a normal matrix a mean metric serves: it varies less
 SHAKE = 1e-3  # of a segment's length: by how much points are moved off what is degenerate
@@ -167,22 +167,16 @@ class SpeedMatrices(Preconditioner):
 
     @override
     def _factorise(self, rows: Tensor, points: Tensor) -> None:
-        self._stiffen_by(rows, self._metric(rows, points))
+        self._follow(rows, self._square_segments(points), _square_latent_segments(points))
 
-    def _metric(self, rows: Tensor, points: Tensor) -> Tensor:
-        """Squared lengths over squared latent lengths of the segments: (s, N - 1)."""
-        squares = self._square_segments(points)  # (s, N - 1)
-        latent = _square_latent_segments(points)  # (s, N - 1)
-        scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(points))  # (s,)
-        metric = squares / latent.clamp(min=_tiny(points))  # (s, N - 1)
-        return metric.clamp(min=(self.floor[rows] * scale)[:, None] + _tiny(points))
-
-    def _stiffen_by(self, rows: Tensor, metric: Tensor) -> None:
-        """Factorise the energy of curves (s,) in such a metric (s, N - 1) along them."""
+    def _follow(self, rows: Tensor, squares: Tensor, latent: Tensor) -> None:
+        """Factorise for squared lengths (s, N - 1) where the metric is the same at all points."""
+        scale = squares.sum(-1) / latent.sum(-1).clamp(min=_tiny(latent))  # (s,)
+        metric = squares / latent.clamp(min=_tiny(latent))  # (s, N - 1)
+        metric = metric.clamp(min=(self.floor[rows] * scale)[:, None])
         slopes = self.basis.diff(dim=0)  # (N - 1, P)
         total = 2 * len(slopes) * slopes.mT @ (metric[..., None] * slopes)  # (s, P, P)
-        tiny = _tiny(metric) * torch.eye(slopes.shape[1]).to(total)  # (P, P)
-        self.factor[rows] = _cholesky(total + tiny)
+        self.factor[rows] = _cholesky(total + _tiny(total) * torch.eye(slopes.shape[1]).to(total))
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
@@ -198,11 +192,10 @@ class SpeedMatrices(Preconditioner):
 class MeanMetrics(SpeedMatrices):
     r"""The metric along the curve, with directions that are stiff and soft alike everywhere.
 
-    :math:`M = 2 K_\lambda \otimes (G + \epsilon I)`, with :math:`K_\lambda` as for
-    :class:`SpeedMatrices`, and G the mean of a few of the metric tensors along the curve, each a
-    share of the metric in the curve's own direction there. G tells stiff directions from soft ones,
-    which is most of what makes a Hessian ill-conditioned, at a tenth of the products through the
-    decoder that normal matrices take.
+    :math:`M = 2 K_\lambda \otimes G`, with G the mean of a few of the metric tensors along the
+    curve, each of trace d, and :math:`K_\lambda` as for :class:`SpeedMatrices`, but with latent
+    lengths by G. G tells stiff directions from soft ones, which is most of what makes a Hessian
+    ill-conditioned, at a tenth of the products through the decoder that normal matrices take.
     """
 
     def __init__(self, geometry: Geometry, spline: CubicSpline, t: Tensor, refresh: int) -> None:
@@ -212,13 +205,18 @@ class MeanMetrics(SpeedMatrices):
 
     @override
     def _factorise(self, rows: Tensor, points: Tensor) -> None:
-        metric = self._metric(rows, points)  # (s, N - 1)
-        self._stiffen_by(rows, metric)
-        shares = mean_metric(self.geometry, _shake(points), metric)  # (s, d, d)
-        largest = shares.diagonal(dim1=-2, dim2=-1).amax(-1)  # (s,)
-        rounding = 10 * torch.finfo(points.dtype).eps * largest + _tiny(points)  # (s,)
-        added = (self.floor[rows] + rounding)[:, None, None]  # (s, 1, 1)
-        self.directions[rows] = _cholesky(shares + added * torch.eye(shares.shape[-1]).to(shares))
+        mean = mean_metric(self.geometry, _shake(points))  # (s, d, d)
+        steps, plain = points.diff(dim=1), _square_latent_segments(points)  # (s, N - 1, d)
+        latent = steps.shape[1] * ((steps @ mean) * steps).sum(-1)  # (s, N - 1)
+        along = latent.sum(-1) / plain.sum(-1).clamp(min=_tiny(points))  # (s,)
+        floor = self.floor[rows] * along  # (s,)
+        largest = mean.diagonal(dim1=-2, dim2=-1).amax(-1)  # (s,)
+        added = floor + 10 * torch.finfo(points.dtype).eps * largest + _tiny(points)  # (s,)
+        self.directions[rows] = _cholesky(
+            mean + torch.diag_embed(added[:, None].expand_as(mean[:, 0]))
+        )
+        latent = torch.maximum(latent, floor[:, None] * plain)  # (s, N - 1)
+        self._follow(rows, self._square_segments(points), latent)
 
     @override
     def whiten(self, rows: Tensor, gradient: Tensor) -> Tensor:
