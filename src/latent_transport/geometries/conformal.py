@@ -13,7 +13,7 @@ from latent_transport.checks import check_points, holds
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.contract import flatten_points
 from latent_transport.geometries.decoded import Decoded
-from latent_transport.geometries.process import as_ordinary, forward_mode, outside_inference_mode
+from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.geometries.riemannian import Euclidean
 from latent_transport.memory import map_rows
 
@@ -148,11 +148,11 @@ class Conformal(Geometry):
             return torch.func.grad(lambda x: self.log_weight(x).sum())(at)  # (M, d)
 
         def bend(at: Tensor) -> Tensor:
-            at = at.contiguous()  # forward mode refuses expanded tensors
-            rows = [torch.func.jvp(slope, (at,), (axis.expand_as(at),))[1] for axis in axes]
+            _, pull = torch.func.vjp(slope, at)  # of one number a point, cheaper than forward mode
+            rows = [pull(axis.expand_as(at))[0] for axis in axes]
             return torch.stack(rows, -1)  # (M, d, d)
 
-        with torch.no_grad(), forward_mode():
+        with torch.no_grad():
             flat = as_ordinary(flatten_points(z))  # (M, d)
             curvature = map_rows(bend, flat, sizes=self.row_sizes, name="curvature")  # (M, d, d)
         inner = self.geometry.weight_curvature(z)  # (..., d, d)
