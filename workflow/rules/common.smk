@@ -10,6 +10,8 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 # This repository's library, whether or not one is installed.
 sys.path.insert(0, str(ROOT / "src"))
 
+from latent_transport.datasets.catalogue import FILES
+from latent_transport.datasets.folders import find_data
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -79,7 +81,7 @@ def growing(amount):
 
 
 wildcard_constraints:
-    model=r"(digit\d|all)(-seed\d+)?",
+    model=r"(digit\d+|all)(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
 
 
@@ -92,9 +94,11 @@ def kind_of(wildcards):
     return "all" if wildcards.model.startswith("all") else "digit"
 
 
-def digits_of(wildcards):
-    """Digits that a model sees."""
-    return list(range(10)) if kind_of(wildcards) == "all" else [int(wildcards.model[5])]
+def options_of_digits(wildcards):
+    """Labels that a model sees, as an option: the model's own, or, without it, all."""
+    return (
+        [] if kind_of(wildcards) == "all" else ["--digits", wildcards.model.removeprefix("digit")]
+    )
 
 
 def subset_of(wildcards):

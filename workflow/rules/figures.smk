@@ -7,15 +7,17 @@ PLOTS_OF_FILES = {
         "field": f"{PLANE}/field.safetensors",
         "codes": f"{PLANE}/codes.safetensors",
     },
-    "containment": {"summary": "<results>/tables/containment.csv"},
+    "containment": {"classes": CLASSES, "summary": "<results>/tables/containment.csv"},
     "plausibility": {"summary": "<results>/tables/plausibility.csv"},
     "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
     "stability": {
+        "classes": CLASSES,
         "table": "<results>/evidence/stability.csv",
         "summary": "<results>/tables/stability.csv",
     },
     "neighbours": {"summary": "<results>/tables/neighbours.csv"},
     "benchmark": {
+        "classes": CLASSES,
         "wasserstein1": rules.benchmark_wasserstein1.output,
         "solvers": expand(rules.benchmark_solvers.output, model=BENCHMARKED),
         "scaling": expand(rules.benchmark_scaling.output, model=BENCHMARKED),
@@ -66,6 +68,7 @@ for name, options in PLOTS_OF_PATHS.items():
             f"plot_{name}"
         input:
             paths="<results>/paths/all.safetensors",
+            classes=CLASSES,
             code=code_of("plot_paths"),
         output:
             figure(name),
@@ -78,8 +81,8 @@ for name, options in PLOTS_OF_PATHS.items():
         params:
             options=options,
         shell:
-            "python -m workflow.scripts.plot_paths --paths {input.paths:q} {params.options:q} "
-            "--output {output:q} 2> {log:q}"
+            "python -m workflow.scripts.plot_paths --paths {input.paths:q} --classes {input.classes:q} "
+            "{params.options:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_figure2:
@@ -88,6 +91,7 @@ rule plot_figure2:
         codes=expand(rules.encode.output, model=DIGIT_MODELS),
         geodesics=expand(W1_TABLE, model=DIGIT_MODELS),
         curves=expand(W1_CURVES, model=DIGIT_MODELS),
+        classes=CLASSES,
         code=code_of("plot_figure2"),
     output:
         figure("figure2"),
@@ -102,7 +106,7 @@ rule plot_figure2:
         pairs=config["figures"]["curves"],
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.plot_figure2 --models {params.models} "
+        "python -m workflow.scripts.plot_figure2 --models {params.models} --classes {input.classes:q} "
         "--fields {input.fields:q} --codes {input.codes:q} --geodesics {input.geodesics:q} "
         "--curves {input.curves:q} --pairs {params.pairs} --seed {params.seed} "
         "--output {output:q} 2> {log:q}"
@@ -111,6 +115,7 @@ rule plot_figure2:
 rule plot_training:
     input:
         histories=expand(rules.train_vae.output.history, model=MODELS),
+        classes=CLASSES,
         code=code_of("plot_training"),
     output:
         figure("training"),
@@ -123,7 +128,7 @@ rule plot_training:
     params:
         models=MODELS,
     shell:
-        "python -m workflow.scripts.plot_training --models {params.models} "
+        "python -m workflow.scripts.plot_training --models {params.models} --classes {input.classes:q} "
         "--histories {input.histories:q} --output {output:q} 2> {log:q}"
 
 

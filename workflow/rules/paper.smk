@@ -85,6 +85,7 @@ rule collect_numbers:
     input:
         **TABLES,
         provenance=rules.collect_provenance.output,
+        classes=CLASSES,
         code=code_of("collect_numbers"),
     output:
         json="<results>/numbers.json",
@@ -103,7 +104,7 @@ rule collect_numbers:
         config=json.dumps(SETTINGS),
     shell:
         "python -m workflow.scripts.collect_numbers {params.tables:q} "
-        "--provenance {input.provenance:q} --config {params.config:q} "
+        "--provenance {input.provenance:q} --classes {input.classes:q} --config {params.config:q} "
         "--output-json {output.json:q} --output-latex {output.latex:q} 2> {log:q}"
 
 

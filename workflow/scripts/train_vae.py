@@ -17,7 +17,7 @@ from workflow.scripts.compute import add_compute_options, images_of, prepare
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subset", required=True, help="images of the digits")
+    parser.add_argument("--subset", required=True, help="images of the model")
     parser.add_argument("--architecture", type=json.loads, required=True, help="JSON object")
     parser.add_argument("--schedule", type=json.loads, required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = prepare(arguments)
     subset = load_subset(arguments.subset)
     vae, history = train_vae(
-        Architecture(**arguments.architecture),
+        Architecture(data_dim=subset.images.shape[1], **arguments.architecture),
         images_of(subset, "train", device),
         images_of(subset, "validation", device),
         schedule=Schedule(**arguments.schedule),

@@ -171,7 +171,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def page(model, plane, paths):
-    return build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+    return build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
 
 
 def test_the_page_loads_nothing(page):
@@ -207,17 +207,17 @@ def test_the_page_holds_the_data(page, plane, paths):
 
 
 def test_the_same_data_give_the_same_page(model, plane, paths, page):
-    again = build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+    again = build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
     assert again == page
 
 
 def test_images_that_are_not_square_are_refused(model, plane, paths):
     oblong = Plane(**{**vars(plane), "images": plane.images[:, :12]})
     with pytest.raises(DataError, match="12 pixels"):
-        build_page(pack_model(model), oblong, paths, Provenance(7, 0))
+        build_page(pack_model(model), oblong, paths, Provenance("7", 0))
 
 
 def test_anchors_of_another_model_are_refused(model, plane, paths):
     few = Plane(**{**vars(plane), "codes": plane.codes[:20]})
     with pytest.raises(DataError, match="anchor 20 is no row of the 20 codes"):
-        build_page(pack_model(model), few, paths, Provenance(7, 0))
+        build_page(pack_model(model), few, paths, Provenance("7", 0))
