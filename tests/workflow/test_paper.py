@@ -349,6 +349,7 @@ def test_rules_make_the_paper_and_check_it(repository, tables):
             path = results / f"{name}.safetensors"
             path.parent.mkdir(parents=True)
             path.touch()
+    write_classes(results / "data" / "raw" / "classes.txt", DIGITS)
     wanted = run_snakemake(repository, "compile_paper", "--dry-run", *options).stdout
     figures = set(re.findall(r"results/paper/figures/(\w+)\.pdf", wanted))
     draw(results / "figures", *figures)

@@ -28,6 +28,7 @@ rule fetch:
         "<logs>/fetch.log",
     benchmark:
         "<benchmarks>/fetch.tsv"
+    priority: FIRST
     retries: 1
     localrule: True  # a cluster's nodes may have no network
     conda:

@@ -41,6 +41,7 @@ for name, files in PLOTS_OF_FILES.items():
             f"<logs>/plot_{name}.log",
         benchmark:
             f"<benchmarks>/plot_{name}.tsv"
+        priority: FIRST * (name in FIRST_NAMES)
         conda:
             ENVIRONMENT
         params:
@@ -67,7 +68,7 @@ for name, options in PLOTS_OF_PATHS.items():
         name:
             f"plot_{name}"
         input:
-            paths="<results>/paths/all.safetensors",
+            paths=f"<results>/paths/{'all' if name in FIRST_NAMES else 'all-extended'}.safetensors",
             classes=CLASSES,
             code=code_of("plot_paths"),
         output:
@@ -76,6 +77,7 @@ for name, options in PLOTS_OF_PATHS.items():
             f"<logs>/plot_{name}.log",
         benchmark:
             f"<benchmarks>/plot_{name}.tsv"
+        priority: FIRST * (name in FIRST_NAMES)
         conda:
             ENVIRONMENT
         params:
@@ -99,6 +101,7 @@ rule plot_figure2:
         "<logs>/plot_figure2.log",
     benchmark:
         "<benchmarks>/plot_figure2.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -139,6 +142,7 @@ rule publish_figure:
         "<paper>/figures/{figure}",
     log:
         "<logs>/publish_figure/{figure}.log",
+    priority: FIRST
     localrule: True
     conda:
         ENVIRONMENT
