@@ -44,6 +44,7 @@ FOLDER = (
     "workflow, or an absolute path at least two folders deep and outside of the system's (/etc, "
     "/usr, ...); no .., no leading - or ~, no {, }, < or > in it, printable, no blanks at its ends"
 )
+MARKS = set("{}<>")  # of wildcards and path variables
 LONGEST = 100
 
 
@@ -159,9 +160,12 @@ def _find_contradictory_data(data: Mapping[str, Any]) -> Iterator[tuple[str, str
         yield "data.folder", f"{alternative}the path of an existing folder"
     elif source == "folder":
         try:
-            find_data(folder)
+            files = find_data(folder)
         except DataError as error:
             yield "data.folder", f"a folder of images: {error}"
+        else:
+            if MARKS & set("".join(map(str, files.values()))):
+                yield "data.folder", "paths without {, }, < or >, which are marks of Snakemake's"
 
 
 def _count_classes(source: str) -> int:
@@ -222,7 +226,7 @@ def _is_confined(folder: str) -> bool:
     parts = PurePosixPath(folder).parts
     if not folder.isprintable() or folder != folder.strip() or folder[0] in "-~":
         return False
-    if set("{}<>") & set(folder) or not parts or ".." in parts:
+    if MARKS & set(folder) or not parts or ".." in parts:
         return False
     if folder.startswith("/"):
         return len(parts) > 2 and parts[1] not in SYSTEM

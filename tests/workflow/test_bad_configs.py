@@ -263,6 +263,13 @@ def test_a_contradiction_is_named(settings, key, expected):
     assert re.search(f"; expected .*{expected}", error), error
 
 
+def test_marks_of_snakemake_in_the_folder_of_the_data_are_refused(tmp_path):
+    folder = tmp_path / "a {b}"
+    folder.mkdir()
+    data = {"source": "folder", "folder": str(folder)}
+    assert "expected a path without {, }, < or >" in error_of(merge(PAPER, {"data": data}))
+
+
 @pytest.mark.parametrize(
     "settings",
     [

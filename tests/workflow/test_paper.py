@@ -153,7 +153,7 @@ def collect(tables: dict[str, Path], folder: Path) -> Path:
 
 def name_digits(folder: Path) -> list[str]:
     write_classes(folder / "classes.txt", DIGITS)
-    return ["--classes", str(folder / "classes.txt")]
+    return ["--classes", str(folder / "classes.txt"), "--data", "MNIST"]
 
 
 def draw(folder: Path, *names: str) -> list[str]:

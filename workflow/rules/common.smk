@@ -10,7 +10,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 # This repository's library, whether or not one is installed.
 sys.path.insert(0, str(ROOT / "src"))
 
-from latent_transport.datasets.catalogue import FILES
+from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.peers.catalogue import PEERS

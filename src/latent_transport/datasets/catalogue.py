@@ -92,5 +92,12 @@ DATA_SETS = {
 }
 """Data sets by the name that the config key ``data.source`` gives them."""
 
-SOURCES = (*DATA_SETS, "sample", "folder")
+TITLES = {
+    **{name: data_set.title for name, data_set in DATA_SETS.items()},
+    "sample": "a sample of MNIST",
+    "folder": "images of one's own",
+}
+"""What texts call the data of each source."""
+
+SOURCES = tuple(TITLES)
 """Where raw files come from: a data set, the sample of MNIST, or a folder of one's own data."""
