@@ -266,8 +266,9 @@ def test_a_contradiction_is_named(settings, key, expected):
 def test_marks_of_snakemake_in_the_folder_of_the_data_are_refused(tmp_path):
     folder = tmp_path / "a {b}"
     folder.mkdir()
+    (folder / "mine.npz").touch()
     data = {"source": "folder", "folder": str(folder)}
-    assert "expected a path without {, }, < or >" in error_of(merge(PAPER, {"data": data}))
+    assert "expected paths without {, }, < or >" in error_of(merge(PAPER, {"data": data}))
 
 
 @pytest.mark.parametrize(
