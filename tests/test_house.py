@@ -32,7 +32,7 @@ INNER = {
         *("connect", "stochman", "settings"),
     ),
     "latent_transport.models": (
-        *("catalogue", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
+        *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
         *("uncertainty", "ensembles", "loading"),
     ),
     "latent_transport.geodesics.solvers": (

@@ -17,7 +17,8 @@ from latent_transport.datasets.folders import find_data
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, Part
 from latent_transport.geodesics.solvers.names import SOLVERS
-from latent_transport.models.catalogue import ARCHITECTURES, CONVOLUTIONS, GEOMETRIES
+from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
+from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.storage import DataError
 
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"

@@ -1,15 +1,10 @@
-"""The kinds of models, and the geometries of a trained one, by name.
+"""The geometries of a trained model, by name.
 
 Nothing here imports torch: names serve those who only plot and tabulate.
 """
 
 from dataclasses import dataclass
 from typing import Literal
-
-ARCHITECTURES = ("mlp", "conv")
-"""Kinds of encoders and decoders: perceptrons, or convolutions that halve the image twice."""
-
-CONVOLUTIONS = 2
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
-from latent_transport.models.catalogue import ARCHITECTURES, CONVOLUTIONS
+from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
 from latent_transport.models.networks import (
     REDUCTION,
     ConvolutionalDecoder,
