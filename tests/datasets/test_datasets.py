@@ -666,6 +666,8 @@ def test_scripts_make_a_subset_of_the_sample_with_the_same_bytes(sample, tmp_pat
     assert fetched.returncode == 0, fetched.stderr
     for sidecar in raw.glob("*.provenance.json"):
         sidecar.unlink()
+    assert (raw / "classes.txt").read_text().split() == list("0123456789")
+    (raw / "classes.txt").unlink()
     assert_complete(raw, {path.name: path.read_bytes() for path in sample.iterdir()})
     options = ["--digits", "3", "--validation-fraction", "0.2", "--seed", "1"]
     chosen = run_script("subset", "--raw", raw, *options, "--output", path)

@@ -104,6 +104,13 @@ def options_of_digits(wildcards):
     )
 
 
+def own_data(wildcards):
+    """Files of one's own data, whose edit makes everything anew."""
+    if config["data"]["source"] != "folder":
+        return []
+    return sorted(map(str, find_data(config["data"]["folder"]).values()))
+
+
 def subset_of(wildcards):
     """Images that a model sees, whatever the seed of its training."""
     return f"<results>/data/{wildcards.model.split('-')[0]}.safetensors"

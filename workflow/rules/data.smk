@@ -10,13 +10,6 @@ MAKERS = {
 MAKER = MAKERS.get(config["data"]["source"])
 
 
-def own_data(wildcards):
-    """Files of one's own data, whose edit makes everything anew."""
-    if config["data"]["source"] != "folder":
-        return []
-    return sorted(map(str, find_data(config["data"]["folder"]).values()))
-
-
 rule fetch:
     input:
         own=own_data,
