@@ -1,5 +1,5 @@
-# make figures  regenerates the paper's figures;  make test  runs the tests.
-# Both set up a virtual environment first. Variables: CORES, CONFIG, REPORT, PYTHON.
+# make figures  regenerates the paper's figures;  make paper  all the evidence, with the manuscript;
+# make test  runs the tests. All set up a virtual environment first. Variables: CORES, CONFIG, REPORT, PYTHON.
 PYTHON ?= python3
 CORES ?= all
 CONFIG ?= config/paper.yaml
@@ -19,7 +19,7 @@ PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
-	$(SNAKEMAKE) --configfile $(CONFIG)
+	$(SNAKEMAKE) figures --configfile $(CONFIG)
 
 quick: .venv/installed
 	$(SNAKEMAKE) --configfile config/quick.yaml
@@ -48,7 +48,7 @@ benchmark_peers: .venv-peers/installed
 	.venv-peers/bin/snakemake --cores $(CORES) --rerun-incomplete benchmark_peers --configfile $(CONFIG)
 
 paper: .venv/installed
-	$(SNAKEMAKE) paper --configfile $(CONFIG)
+	$(SNAKEMAKE) all --configfile $(CONFIG)
 
 check: .venv/installed
 	$(SNAKEMAKE) check --configfile $(CONFIG)

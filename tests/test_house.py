@@ -32,8 +32,8 @@ INNER = {
         *("connect", "stochman", "settings"),
     ),
     "latent_transport.models": (
-        *("weights", "vae", "elbo", "loop", "training", "densities", "uncertainty", "ensembles"),
-        "loading",
+        *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
+        *("uncertainty", "ensembles", "loading"),
     ),
     "latent_transport.geodesics.solvers": (
         *("names", "outcomes", "base", "batches", "objective", "normal_matrix", "preconditioners"),

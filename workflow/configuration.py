@@ -12,15 +12,21 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, ValidationError, validators
 
+from latent_transport.datasets.catalogue import DATA_SETS, SOURCES
+from latent_transport.datasets.folders import find_data
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, Part
 from latent_transport.geodesics.solvers.names import SOLVERS
+from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
 from latent_transport.models.catalogue import GEOMETRIES
+from latent_transport.storage import DataError
 
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
 
 # Definitions of the schema that are names which the code knows.
 NAMES: dict[str, Iterable[str]] = {
+    "source": SOURCES,
+    "architecture_kind": ARCHITECTURES,
     "solver": SOLVERS,
     "part": PARTS,
     "geometry": GEOMETRIES,
@@ -33,12 +39,13 @@ UNMIXED = [name for name, recipe in GEOMETRIES.items() if not recipe.takes_mixtu
 
 # A run writes to none of these, whatever its user may.
 SYSTEM = {"bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "sbin", "sys", "usr"}
-SOURCES = {".git", ".snakemake", "config", "src", "tests", "workflow"}
+OURS_ALONE = {".git", ".snakemake", "config", "src", "tests", "workflow"}
 FOLDER = (
     "a folder below the working directory but for .git, .snakemake, config, src, tests and "
     "workflow, or an absolute path at least two folders deep and outside of the system's (/etc, "
     "/usr, ...); no .., no leading - or ~, no {, }, < or > in it, printable, no blanks at its ends"
 )
+MARKS = set("{}<>")  # of wildcards and path variables
 LONGEST = 100
 
 
@@ -118,17 +125,20 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     results, paper = (PurePosixPath(config["pathvars"][name]) for name in ("results", "paper"))
     if results == paper:
         yield "pathvars.paper", "another folder than pathvars.results, whose figures it copies"
-    folder = config["data"]["folder"]
-    if folder is not None:
-        if config["data"]["source"] == "sample":
-            yield "data.folder", "null, since data.source is sample, which reads no folder"
-        elif folder[:1] in ("", "-") or not Path(folder).is_dir():
-            yield "data.folder", "null, or the path of an existing folder"
+    yield from _find_contradictory_data(config["data"])
     digits = config["digits"]
+    count = _count_classes(config["data"]["source"])
+    if max(digits) >= count:
+        yield "digits", f"labels of data.source {config['data']['source']}, from 0 to {count - 1}"
     if config["figures"]["surface_digit"] not in digits:
         yield "figures.surface_digit", f"one of the digits {digits}"
     if config["page"]["digit"] not in (None, *digits):
         yield "page.digit", f"null, or one of the digits {digits}"
+    for kind in _kinds(config):
+        architecture = config["models"][kind]["architecture"]
+        if architecture["kind"] == "conv" and len(architecture["hidden"]) != CONVOLUTIONS:
+            expected = "the channels of two convolutions, since the kind is conv"
+            yield f"models.{kind}.architecture.hidden", expected
     pairs = config["geodesics"]["pairs"]
     drawn = {"digit": "curves", "all": "pairs"}
     for kind in _kinds(config):
@@ -137,6 +147,32 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]
             expected = f"at least figures.{drawn[kind]} = {least} pairs in all"
             yield f"geodesics.pairs.{kind}", expected
     yield from _find_contradictory_evidence(config)
+
+
+def _find_contradictory_data(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    source, folder = data["source"], data["folder"]
+    if source == "sample" and folder is not None:
+        yield "data.folder", "null, since data.source is sample, which reads no folder"
+    elif folder is None:
+        if source == "folder":
+            yield "data.folder", "the path of a folder, since data.source is folder"
+    elif folder[:1] in ("", "-") or not Path(folder).is_dir():
+        alternative = "" if source == "folder" else "null, or "
+        yield "data.folder", f"{alternative}the path of an existing folder"
+    elif source == "folder":
+        try:
+            files = find_data(folder)
+        except DataError as error:
+            yield "data.folder", f"a folder of images: {error}"
+        else:
+            if MARKS & set("".join(map(str, files.values()))):
+                yield "data.folder", "paths without {, }, < or >, which are marks of Snakemake's"
+
+
+def _count_classes(source: str) -> int:
+    """Number of the classes of a source, or of those that labels can tell apart."""
+    known = "mnist" if source == "sample" else source
+    return len(DATA_SETS[known].classes) if known in DATA_SETS else 256
 
 
 def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -191,11 +227,11 @@ def _is_confined(folder: str) -> bool:
     parts = PurePosixPath(folder).parts
     if not folder.isprintable() or folder != folder.strip() or folder[0] in "-~":
         return False
-    if set("{}<>") & set(folder) or not parts or ".." in parts:
+    if MARKS & set(folder) or not parts or ".." in parts:
         return False
     if folder.startswith("/"):
         return len(parts) > 2 and parts[1] not in SYSTEM
-    return parts[0] not in SOURCES
+    return parts[0] not in OURS_ALONE
 
 
 def _find_file(folder: str) -> PurePosixPath | None:

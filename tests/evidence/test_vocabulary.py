@@ -15,7 +15,6 @@ from latent_transport.evidence.vocabulary import (
     DISTANCES,
     FURTHER,
     MEASURES,
-    MODELS,
     OF_PLANES,
     PARTS,
     PATHS,
@@ -23,11 +22,13 @@ from latent_transport.evidence.vocabulary import (
     collect_words,
     distance_label,
     model_label,
+    name_models,
     path_label,
 )
 from latent_transport.models.catalogue import GEOMETRIES
 
 WORDS = collect_words()
+MODELS = name_models()
 SOURCE = Path(__file__).parents[2] / "src"
 
 
@@ -60,6 +61,28 @@ def test_words_of_the_manuscript_can_be_set(tmp_path):
         "#assert(words.measures.values().all(m => m.sign in (-1, 0, 1) and m.digits > 0))\n"
     )
     assert typst.compile(source).startswith(b"%PDF")
+
+
+def test_names_of_classes_are_set_and_drawn_as_they_are_written(tmp_path):
+    classes = ["T-shirt/top", "$5 // #1", "a_b*c* <x> @y [z]", "= no = heading", "~ 'q' \"r\""]
+    (tmp_path / "words.json").write_text(json.dumps(collect_words(classes) | {"raw": classes}))
+    source = tmp_path / "words.typ"
+    source.write_text(
+        '#let words = json("words.json")\n'
+        "#set page(width: auto)\n#set smartquote(enabled: false)\n"
+        "#let width(x) = measure(x).width\n"
+        "#context for (i, name) in words.raw.enumerate() {\n"
+        '  let set-name = eval(words.models.at("digit" + str(i)), mode: "markup")\n'
+        "  assert(calc.abs(width(set-name) - width(text(name))) < 0.01pt, message: name)\n"
+        "}\n"
+    )
+    assert typst.compile(source).startswith(b"%PDF")
+    parser = MathTextParser("path")
+    for label, name in enumerate(classes):
+        drawn = model_label(f"digit{label}", classes)
+        assert len(parser.parse(drawn).glyphs) == len(name)
+    assert model_label("all", classes) == "all classes"
+    assert collect_words(classes)["models"]["all"] == "all classes"
 
 
 def test_words_are_no_numbers():

@@ -10,7 +10,7 @@ from filelock import FileLock
 from sandbox import copy_repository, kill_after, run_snakemake, start_snakemake, write_config
 from tiny import SETTINGS, run_tiny
 
-# Of the 48 steps of the tiny run, each life but the last sees four.
+# Of the 49 steps of the tiny run, each life but the last sees four.
 KILLS, STEPS = 10, 4
 
 

@@ -16,6 +16,7 @@ FIGURES = {
     *("plot_figure1", "plot_figure2", "plot_figure3", "plot_figure4", "plot_figure4_extended"),
     "plot_indicatrices",
 }
+DECODED = ("decode_paths", "decode_extended_paths")
 PUBLISHED = {"publish_figure", "collect_provenance", "collect_numbers", "compile_paper", "all"}
 
 
@@ -69,7 +70,7 @@ def test_nothing_is_to_be_done(clone):
         (
             "geodesics/solvers/gauss_newton.py",
             {
-                *("solve_geodesics", "gather_geodesics", "measure_field", "decode_paths"),
+                *("solve_geodesics", "gather_geodesics", "measure_field", *DECODED),
                 *("tabulate", *FIGURES),
             },
         ),
@@ -77,7 +78,7 @@ def test_nothing_is_to_be_done(clone):
             "models/training.py",
             {
                 *("train_vae", "encode", "evaluate_vae", "choose_pairs", "solve_geodesics"),
-                *("gather_geodesics", "measure_field", "measure_indicatrices", "decode_paths"),
+                *("gather_geodesics", "measure_field", "measure_indicatrices", *DECODED),
                 *("tabulate", *FIGURES, "plot_training"),
             },
         ),

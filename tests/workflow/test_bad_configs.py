@@ -164,7 +164,7 @@ def test_large_values_are_cut_short():
 
 
 def test_every_setting_that_does_not_fit_has_a_line():
-    config = merge(change("seed", -1), nest("digits", [12, 13]))
+    config = merge(change("seed", -1), nest("digits", [300, 301]))
     keys = [line.split()[2] for line in find_errors(config, SCHEMA)]
     assert keys == ["digits.0", "digits.1", "seed"]
 
@@ -235,6 +235,24 @@ MIXTURE = nest("models.all.architecture.components", 5)
         ),
         (nest("data.folder", "no/such"), "data.folder", "null, or the path of an existing folder"),
         (nest("data.folder", ""), "data.folder", "existing folder"),
+        (nest("data.source", "folder"), "data.folder", "a folder, since data.source is folder"),
+        (
+            {"data": {"source": "folder", "folder": "no/such"}},
+            "data.folder",
+            "the path of an existing folder",
+        ),
+        (
+            {"data": {"source": "folder", "folder": str(ROOT / "docs")}},
+            "data.folder",
+            "a folder of images: .*docs has neither; expected one set of the files train-images",
+        ),
+        ({"digits": [4, 10]}, "digits", "labels of data.source mnist, from 0 to 9"),
+        (nest("data.source", "kmnist") | {"digits": [4, 10]}, "digits", "of data.source kmnist"),
+        (
+            nest("models.all.architecture", {"kind": "conv", "hidden": [8]}),
+            "models.all.architecture.hidden",
+            "channels of two convolutions",
+        ),
         (nest("data.folder", "-x"), "data.folder", "existing folder"),
         (nest("pathvars.paper", "results/./paper/"), "pathvars.paper", "than pathvars.results"),
     ],
@@ -245,6 +263,14 @@ def test_a_contradiction_is_named(settings, key, expected):
     assert re.search(f"; expected .*{expected}", error), error
 
 
+def test_marks_of_snakemake_in_the_folder_of_the_data_are_refused(tmp_path):
+    folder = tmp_path / "a {b}"
+    folder.mkdir()
+    (folder / "mine.npz").touch()
+    data = {"source": "folder", "folder": str(folder)}
+    assert "expected paths without {, }, < or >" in error_of(merge(PAPER, {"data": data}))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -253,6 +279,9 @@ def test_a_contradiction_is_named(settings, key, expected):
         MIXTURE | {"evidence": {"parts": []}},
         nest("page.digit", 0),
         nest("data.folder", "."),
+        nest("data.source", "fashion-mnist") | nest("digits", [9, 4]),
+        nest("models.all.architecture", {"kind": "conv", "hidden": [32, 64]}),
+        nest("models.all.architecture", {"kind": "conv"}),
         nest("evidence.neighbours.candidates", 0),
         {"digits": [4]},
     ],
@@ -323,7 +352,10 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"digits": [12]}, "config key digits.0 is 12; expected integer from 0 to 9"),
+        (
+            {"digits": [4, 12]},
+            "digits is [4, 12]; expected labels of data.source mnist, from 0 to 9",
+        ),
         ({"seed": 1.0}, "config key seed is 1.0; expected integer from 0 to 2147483647"),
         (
             nest("models.digit.architecture.latent_dim", 3),

@@ -51,7 +51,7 @@ def test_every_setting_that_does_not_fit_is_named_in_a_line_of_its_own(repositor
         "sed": 1,
         "seed": -1,
         "device": "gpu",
-        "digits": [1, 12],
+        "digits": [1, 300],
         "all_digits": "some",
         "data": {"source": "cifar", "validation_fraction": 1.5},
         "models": {"all": {"architecture": {"hidden": 256}, "schedule": {"epoch": 3}}},
@@ -75,7 +75,7 @@ def test_every_setting_that_does_not_fit_is_named_in_a_line_of_its_own(repositor
         "sed",
         "seed",
     ]
-    assert dict(said)["digits.1"] == "is 12; expected integer from 0 to 9"
+    assert dict(said)["digits.1"] == "is 300; expected integer from 0 to 255"
     assert "epochs" in dict(said)["models.all.schedule.epoch"]  # what it should have been
     assert len(done.stdout.splitlines()) < 20, done.stdout
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import Subset, save_subset
 from latent_transport.evidence.page.paths import AnchorPaths
@@ -55,10 +56,12 @@ def folder(tmp_path_factory):
             *("--output", geodesics, "--device", "cpu"),
         ]
     )
+    write_classes(folder / "classes.txt", DIGITS)
     build_page.main(
         [
             *(*shared, "--subset", str(folder / "data.safetensors"), "--digit", "3"),
             *("--field", str(folder / "field.safetensors")),
+            *("--classes", str(folder / "classes.txt")),
             *("--geodesics", geodesics, "--output", str(folder / "index.html")),
         ]
     )

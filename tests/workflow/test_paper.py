@@ -11,6 +11,7 @@ import typst
 import yaml
 from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
+from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.evidence.vocabulary import PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
@@ -142,12 +143,17 @@ def collect(tables: dict[str, Path], folder: Path) -> Path:
     collect_numbers.main(
         [
             *(part for name, path in tables.items() for part in ("--table", name, str(path))),
-            *("--config", json.dumps(CONFIG), *write_provenance(folder)),
+            *("--config", json.dumps(CONFIG), *write_provenance(folder), *name_digits(folder)),
             *("--output-json", str(folder / "numbers.json")),
             *("--output-latex", str(folder / "numbers.tex")),
         ]
     )
     return folder / "numbers.json"
+
+
+def name_digits(folder: Path) -> list[str]:
+    write_classes(folder / "classes.txt", DIGITS)
+    return ["--classes", str(folder / "classes.txt"), "--data", "MNIST"]
 
 
 def draw(folder: Path, *names: str) -> list[str]:
@@ -197,7 +203,7 @@ def test_files_of_one_table_are_joined(tables, tmp_path):
         table.iloc[[row]].to_csv(path, index=False)
     joined = tmp_path / "numbers.json"
     options = ["--config", "{}", *write_provenance(tmp_path), "--output-json", str(joined)]
-    options += ["--output-latex", str(tmp_path / "numbers.tex")]
+    options += ["--output-latex", str(tmp_path / "numbers.tex"), *name_digits(tmp_path)]
     collect_numbers.main(["--table", "models", *map(str, parts), *options])
     assert list(json.loads(joined.read_text())["models"]) == ["digit0", "all"]
 
@@ -343,6 +349,7 @@ def test_rules_make_the_paper_and_check_it(repository, tables):
             path = results / f"{name}.safetensors"
             path.parent.mkdir(parents=True)
             path.touch()
+    write_classes(results / "data" / "raw" / "classes.txt", DIGITS)
     wanted = run_snakemake(repository, "compile_paper", "--dry-run", *options).stdout
     figures = set(re.findall(r"results/paper/figures/(\w+)\.pdf", wanted))
     draw(results / "figures", *figures)

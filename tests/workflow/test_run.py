@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -147,7 +148,11 @@ def test_field_of_a_plane(results):
 
 
 def test_images_along_the_paths(results):
-    paths = load_file(results / "paths" / "all.safetensors")
+    paths = load_file(results / "paths" / "all-extended.safetensors")
+    first = load_file(results / "paths" / "all.safetensors")
+    assert set(paths) - set(first) == {"wasserstein2"}
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, paths[name])
     table = pd.read_csv(results / "geodesics" / "all" / "wasserstein1" / "geodesics.csv").set_index(
         "pair"
     )
@@ -291,6 +296,7 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
     jobs = plan_tiny(repository)
     assert jobs == {
         "decode_paths": 1,
+        "decode_extended_paths": 1,
         "plot_figure3": 1,
         "plot_figure4": 1,
         "plot_figure4_extended": 1,
@@ -298,6 +304,25 @@ def test_an_edited_script_reruns_its_rule_and_what_follows(repository):
         **TOLD,
         "all": 1,
     }
+
+
+def test_the_figures_alone_need_no_evidence_and_come_first(repository):
+    jobs = set(plan_tiny(repository, "figures", "--forceall")) - {"figures"}
+    assert {"plot_figure2", "plot_figure4", "tabulate"} <= jobs
+    assert not {"decode_extended_paths", "plot_training", "compile_paper"} & jobs
+    config = write_config(repository, SETTINGS)
+    options = ["--dry-run", "--forceall", "--configfile", config]
+    told = re.findall(
+        r"rule (\w+):\n((?:    .*\n)*)", run_snakemake(repository, "all", *options).stdout
+    )
+    first = {name for name, lines in told if re.search(r"priority: 1[01]\n", lines)}
+    assert first == jobs
+    geometries = {
+        geometry: re.search(r"priority: 1[01]\n", lines) is not None
+        for name, lines in told
+        for geometry in re.findall(r"wildcards: model=all, geometry=([\w-]+)", lines)
+    }
+    assert geometries == {"wasserstein1": True, "wasserstein2": False}
 
 
 def test_an_edited_training_trains_again(repository):
@@ -328,7 +353,7 @@ def test_edited_provenance_is_collected_anew_and_no_more(repository):
 @pytest.mark.parametrize(
     ("changes", "again", "kept"),
     [
-        ({"figures__images": 5}, {"decode_paths", "plot_figure4"}, {"solve_geodesics"}),
+        ({"figures__images": 5}, {"decode_extended_paths", "plot_figure4"}, {"solve_geodesics"}),
         ({"figures__curves": 3}, {"plot_figure2"}, {"plot_figure1", "measure_field"}),
         ({"figures__field_size": 8}, {"measure_field", "plot_figure1"}, {"solve_geodesics"}),
         ({"geodesics__points": 20}, {"solve_geodesics"}, {"train_vae", "choose_pairs"}),

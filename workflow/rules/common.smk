@@ -10,10 +10,14 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 # This repository's library, whether or not one is installed.
 sys.path.insert(0, str(ROOT / "src"))
 
+from latent_transport.datasets.catalogue import FILES, TITLES
+from latent_transport.datasets.folders import find_data
+from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema
+from workflow.outcome import describe_outcome
 from workflow.dependencies import ROOT, code_of, files_of
 from workflow.provenance import describe_source
 
@@ -32,8 +36,9 @@ DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 
 FORMATS = ("pdf", "png")
-NAMES = ["figure1", "figure2", "indicatrices", "training"]
-NAMES += ["figure3", "figure4", "figure4_extended"] * config["all_digits"]
+# The paper's own, which a run makes before all else.
+FIRST_NAMES = ["figure1", "figure2"] + ["figure3", "figure4"] * config["all_digits"]
+NAMES = [*FIRST_NAMES, "indicatrices", "training"] + ["figure4_extended"] * config["all_digits"]
 EVIDENCE_PARTS = [
     part
     for part in config["evidence"]["parts"]
@@ -79,7 +84,7 @@ def growing(amount):
 
 
 wildcard_constraints:
-    model=r"(digit\d|all)(-seed\d+)?",
+    model=r"(digit\d+|all)(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
 
 
@@ -92,9 +97,18 @@ def kind_of(wildcards):
     return "all" if wildcards.model.startswith("all") else "digit"
 
 
-def digits_of(wildcards):
-    """Digits that a model sees."""
-    return list(range(10)) if kind_of(wildcards) == "all" else [int(wildcards.model[5])]
+def options_of_digits(wildcards):
+    """Labels that a model sees, as an option: the model's own, or, without it, all."""
+    return (
+        [] if kind_of(wildcards) == "all" else ["--digits", wildcards.model.removeprefix("digit")]
+    )
+
+
+def own_data(wildcards):
+    """Files of one's own data, whose edit makes everything anew."""
+    if config["data"]["source"] != "folder":
+        return []
+    return sorted(map(str, find_data(config["data"]["folder"]).values()))
 
 
 def subset_of(wildcards):
@@ -107,9 +121,15 @@ def seed_of(wildcards):
     return config["seed"] + int(wildcards.model.partition("-seed")[2] or 0)
 
 
+# Priority of what Figures 1 to 4 and their tables need.
+FIRST = 10
+
+
 def urgency_of(wildcards):
-    """The largest model goes first, lest it run alone in the end."""
-    return int(kind_of(wildcards) == "all")
+    """What Figures 1 to 4 need goes first; there, the largest model, lest it run alone in the end."""
+    retrained = "-seed" in wildcards.model
+    of_figures = not retrained and wildcards.get("geometry", OURS) == OURS
+    return FIRST * of_figures + int(kind_of(wildcards) == "all")
 
 
 def figure(name):

@@ -11,6 +11,7 @@ rule measure_field:
         "<logs>/measure_field/{model}.log",
     benchmark:
         "<benchmarks>/measure_field/{model}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     threads: 1

@@ -7,15 +7,17 @@ PLOTS_OF_FILES = {
         "field": f"{PLANE}/field.safetensors",
         "codes": f"{PLANE}/codes.safetensors",
     },
-    "containment": {"summary": "<results>/tables/containment.csv"},
+    "containment": {"classes": CLASSES, "summary": "<results>/tables/containment.csv"},
     "plausibility": {"summary": "<results>/tables/plausibility.csv"},
     "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
     "stability": {
+        "classes": CLASSES,
         "table": "<results>/evidence/stability.csv",
         "summary": "<results>/tables/stability.csv",
     },
     "neighbours": {"summary": "<results>/tables/neighbours.csv"},
     "benchmark": {
+        "classes": CLASSES,
         "wasserstein1": rules.benchmark_wasserstein1.output,
         "solvers": expand(rules.benchmark_solvers.output, model=BENCHMARKED),
         "scaling": expand(rules.benchmark_scaling.output, model=BENCHMARKED),
@@ -39,6 +41,7 @@ for name, files in PLOTS_OF_FILES.items():
             f"<logs>/plot_{name}.log",
         benchmark:
             f"<benchmarks>/plot_{name}.tsv"
+        priority: FIRST * (name in FIRST_NAMES)
         conda:
             ENVIRONMENT
         params:
@@ -65,7 +68,8 @@ for name, options in PLOTS_OF_PATHS.items():
         name:
             f"plot_{name}"
         input:
-            paths="<results>/paths/all.safetensors",
+            paths=f"<results>/paths/{'all' if name in FIRST_NAMES else 'all-extended'}.safetensors",
+            classes=CLASSES,
             code=code_of("plot_paths"),
         output:
             figure(name),
@@ -73,13 +77,14 @@ for name, options in PLOTS_OF_PATHS.items():
             f"<logs>/plot_{name}.log",
         benchmark:
             f"<benchmarks>/plot_{name}.tsv"
+        priority: FIRST * (name in FIRST_NAMES)
         conda:
             ENVIRONMENT
         params:
             options=options,
         shell:
-            "python -m workflow.scripts.plot_paths --paths {input.paths:q} {params.options:q} "
-            "--output {output:q} 2> {log:q}"
+            "python -m workflow.scripts.plot_paths --paths {input.paths:q} --classes {input.classes:q} "
+            "{params.options:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_figure2:
@@ -88,6 +93,7 @@ rule plot_figure2:
         codes=expand(rules.encode.output, model=DIGIT_MODELS),
         geodesics=expand(W1_TABLE, model=DIGIT_MODELS),
         curves=expand(W1_CURVES, model=DIGIT_MODELS),
+        classes=CLASSES,
         code=code_of("plot_figure2"),
     output:
         figure("figure2"),
@@ -95,6 +101,7 @@ rule plot_figure2:
         "<logs>/plot_figure2.log",
     benchmark:
         "<benchmarks>/plot_figure2.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:
@@ -102,7 +109,7 @@ rule plot_figure2:
         pairs=config["figures"]["curves"],
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.plot_figure2 --models {params.models} "
+        "python -m workflow.scripts.plot_figure2 --models {params.models} --classes {input.classes:q} "
         "--fields {input.fields:q} --codes {input.codes:q} --geodesics {input.geodesics:q} "
         "--curves {input.curves:q} --pairs {params.pairs} --seed {params.seed} "
         "--output {output:q} 2> {log:q}"
@@ -111,6 +118,7 @@ rule plot_figure2:
 rule plot_training:
     input:
         histories=expand(rules.train_vae.output.history, model=MODELS),
+        classes=CLASSES,
         code=code_of("plot_training"),
     output:
         figure("training"),
@@ -123,7 +131,7 @@ rule plot_training:
     params:
         models=MODELS,
     shell:
-        "python -m workflow.scripts.plot_training --models {params.models} "
+        "python -m workflow.scripts.plot_training --models {params.models} --classes {input.classes:q} "
         "--histories {input.histories:q} --output {output:q} 2> {log:q}"
 
 
@@ -134,6 +142,7 @@ rule publish_figure:
         "<paper>/figures/{figure}",
     log:
         "<logs>/publish_figure/{figure}.log",
+    priority: FIRST
     localrule: True
     conda:
         ENVIRONMENT

@@ -8,6 +8,7 @@ rule choose_pairs:
         "<logs>/choose_pairs/{model}.log",
     benchmark:
         "<benchmarks>/choose_pairs/{model}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     params:
@@ -29,6 +30,7 @@ use rule choose_pairs as choose_validation_pairs with:
         "<logs>/choose_validation_pairs/{model}.log",
     benchmark:
         "<benchmarks>/choose_validation_pairs/{model}.tsv"
+    priority: 0
     params:
         split="validation",
         random=config["evidence"]["strength"]["pairs"]["random"],
@@ -92,6 +94,7 @@ rule gather_geodesics:
         "<logs>/gather_geodesics/{model}/{geometry}.log",
     benchmark:
         "<benchmarks>/gather_geodesics/{model}/{geometry}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     shell:
@@ -111,11 +114,7 @@ rule decode_paths:
         model=rules.train_vae.output.model,
         table=W1_TABLE,
         curves=W1_CURVES,
-        further=lambda wildcards: expand(
-            rules.gather_geodesics.output.curves,
-            model=wildcards.model,
-            geometry=config["figures"]["extended"],
-        ),
+        further=[],
         code=code_of("decode_paths"),
     output:
         "<results>/paths/{model}.safetensors",
@@ -123,6 +122,7 @@ rule decode_paths:
         "<logs>/decode_paths/{model}.log",
     benchmark:
         "<benchmarks>/decode_paths/{model}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     threads: 1
@@ -131,7 +131,7 @@ rule decode_paths:
     params:
         pairs=config["figures"]["pairs"],
         images=config["figures"]["images"],
-        further=config["figures"]["extended"],
+        further=[],
         seed=config["seed"],
         device=config["device"],
     shell:
@@ -140,6 +140,34 @@ rule decode_paths:
         "--further {params.further} --further-curves {input.further:q} "
         "--pairs {params.pairs} --images {params.images} --seed {params.seed} "
         "--output {output:q} --threads {threads} --device {params.device:q} 2> {log:q}"
+
+
+# The same pairs, with further geometries beside ours.
+use rule decode_paths as decode_extended_paths with:
+    input:
+        subset=rules.subset.output,
+        model=rules.train_vae.output.model,
+        table=W1_TABLE,
+        curves=W1_CURVES,
+        further=lambda wildcards: expand(
+            rules.gather_geodesics.output.curves,
+            model=wildcards.model,
+            geometry=config["figures"]["extended"],
+        ),
+        code=code_of("decode_paths"),
+    output:
+        "<results>/paths/{model}-extended.safetensors",
+    log:
+        "<logs>/decode_extended_paths/{model}.log",
+    benchmark:
+        "<benchmarks>/decode_extended_paths/{model}.tsv"
+    priority: 0
+    params:
+        pairs=config["figures"]["pairs"],
+        images=config["figures"]["images"],
+        further=config["figures"]["extended"],
+        seed=config["seed"],
+        device=config["device"],
 
 
 rule tabulate:
@@ -164,6 +192,7 @@ rule tabulate:
         "<logs>/tabulate.log",
     benchmark:
         "<benchmarks>/tabulate.tsv"
+    priority: FIRST
     conda:
         ENVIRONMENT
     params:

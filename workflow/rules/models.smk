@@ -42,6 +42,7 @@ rule encode:
         "<logs>/encode/{model}.log",
     benchmark:
         "<benchmarks>/encode/{model}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     threads: 1
@@ -67,6 +68,7 @@ rule evaluate_vae:
         "<logs>/evaluate_vae/{model}.log",
     benchmark:
         "<benchmarks>/evaluate_vae/{model}.tsv"
+    priority: urgency_of
     conda:
         ENVIRONMENT
     threads: 1

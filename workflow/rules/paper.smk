@@ -85,6 +85,7 @@ rule collect_numbers:
     input:
         **TABLES,
         provenance=rules.collect_provenance.output,
+        classes=CLASSES,
         code=code_of("collect_numbers"),
     output:
         json="<results>/numbers.json",
@@ -100,10 +101,11 @@ rule collect_numbers:
         tables=lambda wildcards, input: [
             part for name in TABLES for part in ("--table", name, *listed(input[name]))
         ],
+        data=TITLES[config["data"]["source"]],
         config=json.dumps(SETTINGS),
     shell:
         "python -m workflow.scripts.collect_numbers {params.tables:q} "
-        "--provenance {input.provenance:q} --config {params.config:q} "
+        "--provenance {input.provenance:q} --classes {input.classes:q} --data {params.data:q} --config {params.config:q} "
         "--output-json {output.json:q} --output-latex {output.latex:q} 2> {log:q}"
 
 

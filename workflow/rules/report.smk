@@ -45,6 +45,7 @@ rule build_page:
         codes=f"<results>/models/{PAGE}/codes.safetensors",
         field=f"<results>/models/{PAGE}/field.safetensors",
         geodesics=rules.solve_page_geodesics.output,
+        classes=CLASSES,
         assets=sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(f"{PAGE_PARTS}/*")),
         code=code_of("build_page"),
     output:
@@ -64,6 +65,6 @@ rule build_page:
         digit=PAGE_DIGIT,
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.build_page --digit {params.digit} --subset {input.subset:q} "
+        "python -m workflow.scripts.build_page --digit {params.digit} --classes {input.classes:q} --subset {input.subset:q} "
         "--model {input.model:q} --codes {input.codes:q} --field {input.field:q} "
         "--geodesics {input.geodesics:q} --seed {params.seed} --output {output:q} 2> {log:q}"

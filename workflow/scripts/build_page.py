@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from latent_transport.datasets.classes import read_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.page.builder import Plane, Provenance, build_page
@@ -15,7 +16,8 @@ from workflow.scripts.command import run
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--digit", type=int, required=True)
+    parser.add_argument("--digit", type=int, required=True, help="label of the class")
+    parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--subset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
@@ -35,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     decoder = pack_decoder(
         load_arrays(arguments.model), load_metadata(arguments.model)["architecture"]
     )
-    provenance = Provenance(arguments.digit, arguments.seed)
+    name = read_classes(arguments.classes)[arguments.digit]
+    provenance = Provenance(name, arguments.seed)
     page = build_page(decoder, plane, AnchorPaths.load(arguments.geodesics), provenance)
     with replacing(arguments.output) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from latent_transport.datasets.classes import read_classes
 from latent_transport.evidence.claims.numbers import (
     WORDS,
     flatten_settings,
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="a table's name and its file, or files to be joined; may be given again",
     )
     parser.add_argument("--provenance", required=True, help="table of where results came from")
+    parser.add_argument("--classes", required=True, help="names of the classes, one a line")
+    parser.add_argument("--data", required=True, help="what the data are called")
     parser.add_argument("--config", required=True, help="settings of the run, as JSON")
     parser.add_argument("--output-json", required=True, type=Path)
     parser.add_argument("--output-latex", required=True, type=Path)
@@ -46,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "versions": find_versions(),
         "origin": {name: join_distinct(origin[name]) for name in ("commit", "device")},
     }
-    numbers[WORDS] = collect_words()
+    numbers[WORDS] = {"data": arguments.data} | collect_words(read_classes(arguments.classes))
     text = json.dumps(numbers, indent=1, ensure_ascii=False, allow_nan=False)
     for path, content in (
         (arguments.output_json, text + "\n"),

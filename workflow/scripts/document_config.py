@@ -19,12 +19,15 @@ INTRODUCTION = """\
 # Configuration
 
 `paper.yaml` states every key, and every run starts from it. Files given with `--configfile`
-extend it in their order, and state only what differs: `quick.yaml` is such a file.
+extend it in their order, and state only what differs: `quick.yaml` and `fashion.yaml`
+(Fashion-MNIST) are such files. [docs/own-data.md](../docs/own-data.md) tells how to use images of
+your own.
 
 ```sh
-snakemake figures --cores 2                         # the paper
+snakemake figures --cores 2                         # Figures 1 to 4 of the paper
 snakemake figures --cores 2 --config seed=1         # the same with another seed
 snakemake figures --cores 2 --configfile mine.yaml  # what your own file says, else the paper
+snakemake --cores 2 --configfile mine.yaml          # all of it: evidence and manuscript, too
 ```
 
 Targets stand before `--configfile`, which takes every name that follows it: give

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from latent_transport.datasets.classes import read_classes
 from latent_transport.evidence.plotting.benchmarks import plot_benchmark
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_table
@@ -16,13 +17,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--wasserstein1", required=True, help="table of benchmark_wasserstein1")
     parser.add_argument("--solvers", nargs="+", required=True, help="tables of benchmark_solvers")
     parser.add_argument("--scaling", nargs="+", required=True, help="tables of benchmark_scaling")
+    parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
     solvers, scaling = (
         pd.concat([load_table(table) for table in tables], ignore_index=True)
         for tables in (arguments.solvers, arguments.scaling)
     )
-    figure = plot_benchmark(load_table(arguments.wasserstein1), solvers, scaling)
+    figure = plot_benchmark(
+        load_table(arguments.wasserstein1),
+        solvers,
+        scaling,
+        classes=read_classes(arguments.classes),
+    )
     save_figure(figure, *arguments.output)
 
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.classes import read_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.plotting.spaces import (
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.add_argument(
             f"--{name}", nargs="+", required=True, help="one file a model, in the models' order"
         )
+    parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--pairs", type=int, required=True, help="how many geodesics a panel")
     parser.add_argument("--seed", type=int, required=True, help="seed of their choice")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
@@ -33,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if found != len(arguments.models):
             raise DataError(f"--{name} names {found} files for {len(arguments.models)} models")
 
+    classes = read_classes(arguments.classes)
     spaces = [
-        load_space(model, *paths, pairs=arguments.pairs, seed=arguments.seed)
+        load_space(model_label(model, classes), *paths, pairs=arguments.pairs, seed=arguments.seed)
         for model, *paths in zip(
             arguments.models, *(getattr(arguments, name) for name in files), strict=True
         )
@@ -43,11 +46,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def load_space(
-    model: str, field: str, codes: str, geodesics: str, curves: str, *, pairs: int, seed: int
+    title: str, field: str, codes: str, geodesics: str, curves: str, *, pairs: int, seed: int
 ) -> LatentSpace:
     chosen = draw_curve_pairs(load_table(geodesics), pairs, seed=seed)
     return LatentSpace(
-        title=model_label(model),
+        title=title,
         codes=Codes.load(codes).mean,
         curves=Curves.load(curves).of(chosen).points,
         **load_arrays(field, "x", "y", "volume"),

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from latent_transport.datasets.classes import read_classes
 from latent_transport.evidence.plotting.images import ROWS, plot_image_path, plot_image_paths
 from latent_transport.evidence.plotting.style import save_figure
 from latent_transport.storage import load_arrays
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=["geodesic", "interpolation"],
         help="from top to bottom",
     )
+    parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
     paths = load_arrays(arguments.paths, "ends", "labels", *arguments.rows)
@@ -32,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         figure = plot_image_path(paths, rows=arguments.rows)
     else:
         others = {name: array[1:] for name, array in paths.items()}
-        figure = plot_image_paths(others, rows=arguments.rows)
+        classes = read_classes(arguments.classes)
+        figure = plot_image_paths(others, rows=arguments.rows, classes=classes)
     save_figure(figure, *arguments.output)
 
 

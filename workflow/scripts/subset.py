@@ -1,4 +1,4 @@
-"""Choose digits from the raw files and split them into train, validation and test images."""
+"""Choose classes from the raw files and split them into train, validation and test images."""
 
 import argparse
 import logging
@@ -13,7 +13,7 @@ from workflow.scripts.command import run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raw", required=True, help="folder with the four IDX files")
-    parser.add_argument("--digits", type=int, nargs="+", required=True)
+    parser.add_argument("--digits", type=int, nargs="+", help="labels; all by default")
     parser.add_argument("--validation-fraction", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="safetensors file to write")

@@ -1,6 +1,6 @@
+from .catalogue import SOURCES as SOURCES
 from .idx import read_idx as read_idx
 from .idx import write_idx as write_idx
-from .sources import SOURCES as SOURCES
 from .sources import fetch as fetch
 from .subsets import Subset as Subset
 from .subsets import load_subset as load_subset

@@ -1,6 +1,7 @@
-"""Subsets of the digits, split into training, validation and test images."""
+"""Subsets of the classes, split into training, validation and test images."""
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,27 +12,27 @@ import numpy as np
 from latent_transport.datasets.idx import read_idx
 from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
 
-HEIGHT, WIDTH = 28, 28
+LARGEST_LABEL = 255
 SPLITS = ("train", "validation", "test")
 ARRAYS = ("images", "labels", "indices", "split")  # of a subset, a row an image
 
 
 @dataclass(frozen=True, eq=False)
 class Subset:
-    """Images of some digits; rows are ordered by split, then by index.
+    """Images of some classes; rows are ordered by split, then by index.
 
     Attributes
     ----------
-    images : ndarray of uint8, shape (n, 784)
-        Grey levels 0 to 255, rows of the image one after another.
+    images : ndarray of uint8, shape (n, side^2)
+        Grey levels 0 to 255, rows of the square image one after another.
     labels : ndarray of uint8, shape (n,)
-        Digits.
+        Classes; of MNIST, digits.
     indices : ndarray of int64, shape (n,)
         Position in the IDX file: the train file for splits 0 and 1, the t10k file for split 2.
     split : ndarray of uint8, shape (n,)
         0 train, 1 validation, 2 test.
     digits : tuple of int
-        The digits chosen, increasing.
+        The labels chosen, increasing; of MNIST, digits.
     validation_fraction : float
         Share of the whole train file that was set aside for validation.
     seed : int
@@ -45,6 +46,11 @@ class Subset:
     digits: tuple[int, ...]
     validation_fraction: float
     seed: int
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images, in pixels."""
+        return math.isqrt(self.images.shape[1])
 
     def rows(self, split: str) -> np.ndarray:
         """Rows (k,) of the images of a split.
@@ -82,21 +88,21 @@ def rows_of(split: str, numbers: np.ndarray) -> np.ndarray:
 
 
 def make_subset(
-    raw_folder: str | Path, digits: Iterable[int], validation_fraction: float, seed: int
+    raw_folder: str | Path, digits: Iterable[int] | None, validation_fraction: float, seed: int
 ) -> Subset:
-    """Choose the images of some digits from the raw files and split them.
+    """Choose the images of some classes from the raw files and split them.
 
-    The train file is divided into train and validation images as a whole, before the digits are
+    The train file is divided into train and validation images as a whole, before the classes are
     chosen: an image lands in the same split of every subset with the same fraction and seed. So
-    a single digit's validation share is the fraction only up to chance. The t10k file is the
+    a single class's validation share is the fraction only up to chance. The t10k file is the
     test split.
 
     Parameters
     ----------
     raw_folder : path
         Folder with the four files of :func:`latent_transport.datasets.fetch`.
-    digits : iterable of int
-        Digits to choose, each 0 to 9; order and repetition do not matter.
+    digits : iterable of int, or None
+        Labels to choose, each 0 to 255; order and repetition do not matter. None takes all.
     validation_fraction : float
         Share of the train file set aside for validation, between 0 and 1, both excluded.
     seed : int
@@ -108,9 +114,9 @@ def make_subset(
         If an argument is out of range, a raw file is missing or damaged, images and labels do
         not fit each other, or a split would be empty.
     """
-    digits = sorted(set(digits))
-    if not digits or any(digit not in range(10) for digit in digits):
-        raise DataError(f"digits are {digits}; expected one or more of 0 to 9")
+    labels = None if digits is None else sorted(set(digits))
+    if labels is not None and not (labels and set(labels) <= set(range(LARGEST_LABEL + 1))):
+        raise DataError(f"digits are {labels}; expected one or more of 0 to {LARGEST_LABEL}")
     if not 0 < validation_fraction < 1:
         raise DataError(
             f"validation fraction is {validation_fraction}; expected between 0 and 1, both excluded"
@@ -120,21 +126,29 @@ def make_subset(
 
     train_images, train_labels = _read_part(Path(raw_folder), "train")
     test_images, test_labels = _read_part(Path(raw_folder), "t10k")
+    if train_images.shape[1] != test_images.shape[1]:
+        raise DataError(
+            f"the train images in {raw_folder} have {train_images.shape[1]} pixels, those of t10k "
+            f"{test_images.shape[1]}; expected the same: fetch them again"
+        )
+    classes = np.unique(train_labels).tolist()
+    chosen_labels = classes if labels is None else labels
     count = len(train_labels)
     order = np.random.default_rng(seed).permutation(count)
     validation = np.zeros(count, dtype=bool)
     validation[order[: round(validation_fraction * count)]] = True
-    chosen = np.isin(train_labels, digits)
+    chosen = np.isin(train_labels, chosen_labels)
     rows = [  # one a split
         np.flatnonzero(chosen & ~validation),
         np.flatnonzero(chosen & validation),
-        np.flatnonzero(np.isin(test_labels, digits)),
+        np.flatnonzero(np.isin(test_labels, chosen_labels)),
     ]
     for name, indices in zip(SPLITS, rows, strict=True):
         if len(indices) == 0:
             raise DataError(
-                f"no {name} images of digits {digits} in {raw_folder} at validation fraction "
-                f"{validation_fraction}; choose other digits or another fraction"
+                f"no {name} images of digits {chosen_labels} in {raw_folder} at validation "
+                f"fraction {validation_fraction}; choose among the labels {classes}, or another "
+                "fraction"
             )
     train, held_out, test = rows
     return Subset(
@@ -142,7 +156,7 @@ def make_subset(
         labels=np.concatenate([train_labels[train], train_labels[held_out], test_labels[test]]),
         indices=np.concatenate(rows).astype(np.int64),
         split=np.repeat(np.arange(3, dtype=np.uint8), [len(indices) for indices in rows]),
-        digits=tuple(int(digit) for digit in digits),
+        digits=tuple(int(label) for label in chosen_labels),
         validation_fraction=float(validation_fraction),
         seed=int(seed),
     )
@@ -157,8 +171,8 @@ def save_subset(subset: Subset, path: str | Path) -> None:
             "digits": json.dumps(subset.digits),
             "validation_fraction": repr(subset.validation_fraction),
             "seed": str(subset.seed),
-            "height": str(HEIGHT),
-            "width": str(WIDTH),
+            "height": str(subset.side),
+            "width": str(subset.side),
         },
     )
 
@@ -190,9 +204,10 @@ def load_subset(path: str | Path) -> Subset:
 def _read_part(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     images = read_idx(folder / f"{part}-images-idx3-ubyte")
     labels = read_idx(folder / f"{part}-labels-idx1-ubyte")
-    if images.shape[1:] != (HEIGHT, WIDTH) or labels.shape != images.shape[:1]:
+    square = images.ndim == 3 and images.shape[1] == images.shape[2]
+    if not square or labels.shape != images.shape[:1]:
         raise DataError(
             f"the {part} files in {folder} hold images of shape {images.shape} and labels of shape "
-            f"{labels.shape}; expected (n, {HEIGHT}, {WIDTH}) and (n,): fetch them again"
+            f"{labels.shape}; expected square images (n, side, side), and (n,): fetch them again"
         )
-    return images.reshape(len(images), HEIGHT * WIDTH), labels
+    return images.reshape(len(images), -1), labels

@@ -5,10 +5,11 @@ through ``numbers.json`` the manuscript take it from here; nothing here imports 
 written so that it is the same text for matplotlib and for Typst, as ``$W_1$`` is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import (
     ALL,
     DIRECT,
@@ -188,11 +189,27 @@ MEASURES = CONTAINMENT | PLAUSIBILITY | STABILITY | NEIGHBOURS
 
 # --- Models and pairs ---
 
-MODELS = {
-    **{f"digit{digit}": Name(f"digit {digit}") for digit in range(10)},
-    PLANES: Name("planes of single digits", manuscript="latent planes"),
-    ALL: Name("all digits"),
-}
+
+def name_models(classes: Sequence[str] = DIGITS) -> dict[str, Name]:
+    """Names of the models of a data set whose classes have these names, by label."""
+    noun = "digits" if all(map(str.isdigit, classes)) else "classes"
+    return {
+        **{f"digit{label}": name_class(name) for label, name in enumerate(classes)},
+        PLANES: Name(f"planes of single {noun}", manuscript="latent planes"),
+        ALL: Name(f"all {noun}"),
+    }
+
+
+def name_class(name: str) -> Name:
+    """What a class is called: a bare number is a digit; marks of typesetters are escaped."""
+    if name.isdigit():
+        return Name(f"digit {name}")
+    markup = "".join(f"\\{mark}" if mark in _TYPST_MARKS else mark for mark in name)
+    return Name(name.replace("$", r"\$"), manuscript=markup)
+
+
+_TYPST_MARKS = frozenset("\\#$*_`<>@~[]=+-/'\"")
+
 
 KINDS_OF_PAIRS = {RANDOM: Name("random pairs"), FAR: Name("far pairs")}
 
@@ -219,13 +236,22 @@ def distance_label(distance: str) -> str:
     return _find_label(distance, PATHS | DISTANCES)
 
 
-def model_label(model: str) -> str:
-    """Return what figures call a model: ``digit3`` is "digit 3", ``all`` is "all digits"."""
-    return _find_label(model, MODELS)
+def model_label(model: str, classes: Sequence[str] = DIGITS) -> str:
+    """Return what figures call a model, whose data have classes of these names, by label.
+
+    Of MNIST ``digit3`` is "digit 3" and ``all`` is "all digits"; of Fashion-MNIST they are "Dress"
+    and "all classes".
+    """
+    return _find_label(model, name_models(classes))
 
 
-def collect_words() -> dict[str, dict[str, Any]]:
+def collect_words(classes: Sequence[str] = DIGITS) -> dict[str, dict[str, Any]]:
     """Return the words that the manuscript needs, by key, as JSON can hold them.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Names of the classes of the data, by label.
 
     Returns
     -------
@@ -240,7 +266,7 @@ def collect_words() -> dict[str, dict[str, Any]]:
             key: {"label": measure.typst, "sign": measure.sign, "digits": measure.digits}
             for key, measure in MEASURES.items()
         },
-        "models": {key: model.typst for key, model in MODELS.items()},
+        "models": {key: model.typst for key, model in name_models(classes).items()},
     }
 
 

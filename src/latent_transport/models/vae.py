@@ -1,9 +1,8 @@
 """Variational autoencoder with a discretised-logistic-mixture decoder."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,6 +12,13 @@ from typing_extensions import override
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
+from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
+from latent_transport.models.networks import (
+    REDUCTION,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    make_perceptron,
+)
 from latent_transport.models.weights import load_module, save_module
 
 HALF_RANGE = (LEVELS - 1) / 2
@@ -30,7 +36,8 @@ class Architecture:
     data_dim : int
         Number D of pixels.
     hidden : tuple of int
-        Widths of the encoder's hidden layers; the decoder mirrors them.
+        Widths of the encoder's hidden layers, or the channels of its two convolutions; the decoder
+        mirrors them.
     components : int
         Components K of the decoder's discretised logistic mixture.
     min_scale : float
@@ -39,11 +46,15 @@ class Architecture:
     input_dropout : float
         Share of the pixels hidden from the encoder at each training step, which keeps it from
         fitting the training images better than held-out ones.
+    kind : {"mlp", "conv"}
+        Perceptrons; or two convolutions that halve a square image, whose side is a multiple of 4,
+        and a layer to the latent space.
 
     Raises
     ------
     ValueError
-        If a size is not a positive integer, or another value is out of its range.
+        If a size is not a positive integer, another value is out of its range, or convolutions do
+        not fit the images.
     """
 
     latent_dim: int
@@ -52,6 +63,7 @@ class Architecture:
     components: int = 1
     min_scale: float = 0.25
     input_dropout: float = 0.1
+    kind: str = "mlp"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # of files, it is a list
@@ -66,26 +78,45 @@ class Architecture:
             raise ValueError(
                 f"input_dropout is {self.input_dropout!r}; expected a number from 0, below 1"
             )
+        if self.kind not in ARCHITECTURES:
+            raise ValueError(f"kind is {self.kind!r}; expected one of {', '.join(ARCHITECTURES)}")
+        if self.kind == "conv":
+            self._check_convolutions()
+
+    @property
+    def side(self) -> int:
+        """Height and width of square images of so many pixels."""
+        return math.isqrt(self.data_dim)
+
+    def _check_convolutions(self) -> None:
+        if len(self.hidden) != CONVOLUTIONS:
+            raise ValueError(
+                f"hidden is {self.hidden}; expected the channels of two convolutions, since the "
+                "kind is conv"
+            )
+        if self.side**2 != self.data_dim or self.side % REDUCTION:
+            raise ValueError(
+                f"data_dim is {self.data_dim}; convolutions need square images whose side is a "
+                f"multiple of {REDUCTION}, such as 784 = 28 x 28: pad or crop them, or choose the "
+                "kind mlp"
+            )
 
 
 def _is_real(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _perceptron(widths: Sequence[int]) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width_in, width_out in pairwise(widths[:-1]):
-        layers += [nn.Linear(width_in, width_out), nn.SiLU()]
-    return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
-
-
 class Encoder(nn.Module):
-    """Perceptron from images (..., D) in grey levels to the posterior q(z|x), batch shape (...)."""
+    """From images (..., D) in grey levels to the posterior q(z|x), batch shape (...)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = architecture
-        self.net = _perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
+        self.net: nn.Module
+        if a.kind == "conv":
+            self.net = ConvolutionalEncoder(a.side, a.hidden, 2 * a.latent_dim)
+        else:
+            self.net = make_perceptron((a.data_dim, *a.hidden, 2 * a.latent_dim))
         self.input_dropout = a.input_dropout
 
     @override
@@ -107,16 +138,20 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Perceptron from latent points (..., d) to p(x|z), batch shape (..., D)."""
+    """From latent points (..., d) to p(x|z), batch shape (..., D)."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = self.architecture = architecture
         channels = 2 * a.components + (a.components if a.components > 1 else 0)
-        self.net = _perceptron((a.latent_dim, *reversed(a.hidden), channels * a.data_dim))
+        self.net: nn.Module
+        if a.kind == "conv":
+            self.net = ConvolutionalDecoder(a.latent_dim, a.hidden, a.side, channels)
+        else:
+            self.net = make_perceptron((a.latent_dim, *reversed(a.hidden), channels * a.data_dim))
         with torch.no_grad():
             *_, last = self.net.parameters()
-            bias = last.view(channels, a.data_dim)
+            bias = last.view(channels, -1)  # (channels, D), or (channels, 1) of a convolution
             bias.zero_()
             # Most pixels are background: starting inside the range, at grey level 0 and above,
             # keeps their locations where W1 still has a gradient.

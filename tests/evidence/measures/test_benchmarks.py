@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import same_color
 
 import latent_transport as lt
+from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import SPLITS
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
@@ -504,7 +505,9 @@ def test_script_draws_the_tables_without_torch(tmp_path):
     paths = [str(tmp_path / f"{name}.csv") for name in ("w1", "solvers", "scaling")]
     for table, path in zip(make_tables(), paths, strict=True):
         save_table(table, path)
-    options = [f"--wasserstein1={paths[0]}", f"--solvers={paths[1]}", f"--scaling={paths[2]}"]
+    write_classes(tmp_path / "classes.txt", DIGITS)
+    options = [f"--classes={tmp_path / 'classes.txt'}"]
+    options += [f"--wasserstein1={paths[0]}", f"--solvers={paths[1]}", f"--scaling={paths[2]}"]
     outputs = [str(tmp_path / name) for name in ("a.pdf", "a.png")]
     code = (
         "import sys; from workflow.scripts.plot_benchmark import main; "

@@ -8,7 +8,6 @@ from latent_transport.datasets.sources import fetch
 from latent_transport.datasets.subsets import make_subset
 from latent_transport.evidence.measures.classifiers import (
     MAX_SHIFT,
-    SIDE,
     Classifier,
     evaluate_classifier,
     load_classifier,
@@ -21,6 +20,7 @@ from latent_transport.storage import DataError, load_arrays, load_metadata, save
 
 torch.set_num_threads(1)
 
+SIDE = 28
 HISTORY = [
     *("epoch", "train_loss", "validation_loss", "validation_accuracy"),
     *("learning_rate", "seconds"),
@@ -143,6 +143,20 @@ def test_images_of_another_size_are_refused(shape):
         Classifier()(torch.zeros(shape))
 
 
+def test_images_of_any_side_and_number_of_classes(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (26, 10 * 10), generator=generator, dtype=torch.uint8)
+    part = images, torch.arange(26, dtype=torch.uint8) % 13
+    schedule = Schedule(epochs=1, batch_size=13, learning_rate=0.01)
+    classifier, _ = train_classifier(part, part, schedule=schedule, seed=0)
+    assert classifier(images).shape == (26, 13)
+    save_classifier(classifier, tmp_path / "c.safetensors", {})
+    loaded = load_classifier(tmp_path / "c.safetensors")
+    torch.testing.assert_close(loaded(images), classifier(images), rtol=0, atol=0)
+    with pytest.raises(ValueError, match="7 pixels a side; expected at least 8"):
+        Classifier(side=7)
+
+
 def test_shifts_move_images_whole():
     # A dot far from the border, one an image: it moves by every shift alike often.
     images = torch.zeros(5000, SIDE, SIDE, dtype=torch.uint8)
@@ -208,13 +222,13 @@ def test_other_files_are_refused(trained, tmp_path):
     with pytest.raises(DataError, match="holds no classifier"):
         load_classifier(path)
     save_classifier(classifier, path, {})
-    arrays = load_arrays(path)
+    arrays, metadata = load_arrays(path), load_metadata(path)
     for widths in ("[8, 16, 32, 64]", "[1]", "{", "3"):
-        save_arrays(path, arrays, {"widths": widths})
+        save_arrays(path, arrays, {**metadata, "widths": widths})
         with pytest.raises(DataError, match="holds no classifier"):
             load_classifier(path)
     del arrays["head.weight"]
-    save_arrays(path, arrays, load_metadata(path) | {"widths": "[16, 32, 64, 64]"})
+    save_arrays(path, arrays, metadata)
     with pytest.raises(DataError, match=r"no array 'head\.weight'"):
         load_classifier(path)
 

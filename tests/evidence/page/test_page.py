@@ -171,7 +171,7 @@ class Elements(HTMLParser):
 
 @pytest.fixture
 def page(model, plane, paths):
-    return build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+    return build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
 
 
 def test_the_page_loads_nothing(page):
@@ -207,17 +207,31 @@ def test_the_page_holds_the_data(page, plane, paths):
 
 
 def test_the_same_data_give_the_same_page(model, plane, paths, page):
-    again = build_page(pack_model(model), plane, paths, Provenance(digit=7, seed=2022))
+    again = build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
     assert again == page
+
+
+def test_classes_with_names_are_called_by_them(model, plane, paths):
+    name = "T-shirt <top> & co"
+    page = build_page(pack_model(model), plane, paths, Provenance(name, seed=0))
+    assert "from one T-shirt &lt;top&gt; &amp; co to another" in page
+    assert "digit T-shirt" not in page
+
+
+def test_convolutional_decoders_are_refused(tmp_path):
+    vae = VAE(Architecture(latent_dim=2, data_dim=64, hidden=(2, 3), kind="conv"))
+    save_vae(vae, tmp_path / "vae.safetensors", {})
+    with pytest.raises(DataError, match="kind is conv; the page computes mlp ones alone"):
+        pack_model(tmp_path / "vae.safetensors")
 
 
 def test_images_that_are_not_square_are_refused(model, plane, paths):
     oblong = Plane(**{**vars(plane), "images": plane.images[:, :12]})
     with pytest.raises(DataError, match="12 pixels"):
-        build_page(pack_model(model), oblong, paths, Provenance(7, 0))
+        build_page(pack_model(model), oblong, paths, Provenance("7", 0))
 
 
 def test_anchors_of_another_model_are_refused(model, plane, paths):
     few = Plane(**{**vars(plane), "codes": plane.codes[:20]})
     with pytest.raises(DataError, match="anchor 20 is no row of the 20 codes"):
-        build_page(pack_model(model), few, paths, Provenance(7, 0))
+        build_page(pack_model(model), few, paths, Provenance("7", 0))

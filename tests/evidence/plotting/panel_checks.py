@@ -72,11 +72,11 @@ def check_refusals(draw, measures, model):
         draw(summary, model)
 
 
-def check_script(script, draw, measures, folder):
+def check_script(script, draw, measures, folder, *options):
     """A script draws the table on disk as the library does."""
     save_table(make_summary(measures), folder / "summary.csv")
     outputs = [str(folder / f"figure.{suffix}") for suffix in ("pdf", "png")]
-    script.main(["--summary", str(folder / "summary.csv"), "--output", *outputs])
+    script.main(["--summary", str(folder / "summary.csv"), *options, "--output", *outputs])
     again = folder / "again.pdf"
     save_figure(draw(load_table(folder / "summary.csv")), again)
     assert again.read_bytes() == (folder / "figure.pdf").read_bytes()

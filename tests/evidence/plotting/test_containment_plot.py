@@ -11,6 +11,7 @@ from panel_checks import (
     reference_lines,
 )
 
+from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.evidence.plotting.containment import plot_containment
 from latent_transport.evidence.vocabulary import CONTAINMENT, path_label
 from workflow.scripts import plot_containment as script
@@ -61,4 +62,6 @@ def test_tables_that_do_not_fit_are_refused():
 
 
 def test_the_script_draws_the_table_on_disk(tmp_path):
-    check_script(script, plot_containment, CONTAINMENT, tmp_path)
+    write_classes(tmp_path / "classes.txt", DIGITS)
+    options = ["--classes", str(tmp_path / "classes.txt")]
+    check_script(script, plot_containment, CONTAINMENT, tmp_path, *options)

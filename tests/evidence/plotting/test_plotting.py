@@ -17,6 +17,8 @@ from PIL import Image
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
+from latent_transport.datasets.catalogue import DATA_SETS
+from latent_transport.datasets.classes import write_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.plotting.images import plot_image_path, plot_image_paths
@@ -568,6 +570,9 @@ def test_histories_that_cannot_be_drawn_are_refused(histories, message):
 # Scripts
 
 
+CLOTHES = DATA_SETS["fashion-mnist"].classes
+
+
 def run_script(name, *arguments):
     sys.path.insert(0, str(ROOT))
     try:
@@ -589,6 +594,7 @@ def results(tmp_path):
     Codes(mean, np.ones_like(mean), **rows).save(tmp_path / "codes.safetensors")
     save_table(make_geodesics(), tmp_path / "geodesics.csv")
     save_table(make_history(), tmp_path / "history.csv")
+    write_classes(tmp_path / "classes.txt", CLOTHES)
     for number in range(2):
         t = np.linspace(0, 1, points.shape[2])
         Curves(np.arange(20), t, points[number]).save(tmp_path / f"curves{number}.safetensors")
@@ -602,7 +608,7 @@ def figure2_arguments(results, models=("digit4", "digit7")):
         "--codes", *[results / "codes.safetensors"] * 2,
         "--geodesics", *[results / "geodesics.csv"] * 2,
         "--curves", results / "curves0.safetensors", results / "curves1.safetensors",
-        "--pairs", 6, "--seed", 11,
+        "--classes", results / "classes.txt", "--pairs", 6, "--seed", 11,
         "--output", results / "figure2.pdf", results / "figure2.png",
     ]  # fmt: skip
 
@@ -610,6 +616,7 @@ def figure2_arguments(results, models=("digit4", "digit7")):
 def test_scripts_write_their_figures(results):
     field, codes = results / "field.safetensors", results / "codes.safetensors"
     paths, history = results / "paths.safetensors", results / "history.csv"
+    classes = results / "classes.txt"
     runs = {
         "figure1": ["--field", field, "--codes", codes],
         "indicatrices": [
@@ -618,9 +625,12 @@ def test_scripts_write_their_figures(results):
         ],
         "paths": [
             *("--paths", paths, "--pairs", "others"),
-            *("--rows", "geodesic", "line", "interpolation"),
+            *("--rows", "geodesic", "line", "interpolation", "--classes", classes),
         ],
-        "training": ["--models", "digit1", "all", "--histories", history, history],
+        "training": [
+            *("--models", "digit1", "all", "--histories", history, history),
+            *("--classes", classes),
+        ],
     }
     for name, arguments in runs.items():
         run_script(f"plot_{name}", *arguments, "--output", results / f"{name}.svg")
@@ -645,7 +655,7 @@ def test_figure2_draws_exactly_the_curves_the_seed_selects(results, saved_figure
     run_script("plot_figure2", *figure2_arguments(results))
     drawn = draw_curve_pairs(make_geodesics(), 6, seed=11)
     (figure,) = saved_figures
-    assert [axes.get_title() for axes in panels(figure)] == ["digit 4", "digit 7"]
+    assert [axes.get_title() for axes in panels(figure)] == ["Coat", "Sneaker"]
     for seed, axes in enumerate(panels(figure)):
         expected = make_space(curves=20, seed=seed).curves[drawn]
         np.testing.assert_array_equal(curves_of(axes), expected)
@@ -653,12 +663,15 @@ def test_figure2_draws_exactly_the_curves_the_seed_selects(results, saved_figure
 
 def test_figure4_shows_the_pairs_that_figure3_does_not(results, saved_figures):
     for pairs in ("first", "others"):
-        paths = results / "paths.safetensors"
-        run_script("plot_paths", "--paths", paths, "--pairs", pairs, "--output", "a.pdf")
+        files = ["--paths", results / "paths.safetensors", "--classes", results / "classes.txt"]
+        run_script("plot_paths", *files, "--pairs", pairs, "--output", "a.pdf")
     strips = [axes for figure in saved_figures for axes in panels(figure)]
     shown = [tiles_of(axes)[0, 0].ravel() for axes in strips]
     np.testing.assert_array_equal(shown, make_paths()["ends"][:, 0])
     assert [len(panels(figure)) for figure in saved_figures] == [1, 2]
+    names = [[CLOTHES[label] for label in pair] for pair in make_paths()["labels"][1:]]
+    titles = [axes.get_title() for axes in panels(saved_figures[1])]
+    assert titles == [rf"{first} $\rightarrow$ {last}" for first, last in names]
 
 
 def test_scripts_ask_for_as_many_files_as_models(results):

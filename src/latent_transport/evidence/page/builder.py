@@ -56,13 +56,13 @@ class Provenance:
 
     Attributes
     ----------
-    digit : int
-        Digit whose images the model has seen.
+    name : str
+        Name of the class whose images the model has seen; a digit's is a bare number.
     seed : int
         Seed of split, training and anchors.
     """
 
-    digit: int
+    name: str
     seed: int
 
 
@@ -126,7 +126,8 @@ def build_page(
         "converged": pack(paths.converged.astype(np.uint8)),
     }
     words = {
-        "digit": provenance.digit,
+        "name": provenance.name,
+        "plane": f"digit {provenance.name}" if provenance.name.isdigit() else provenance.name,
         "seed": provenance.seed,
         "codes": f"{len(plane.codes):,}",
         "anchors": len(paths.anchors),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from latent_transport.evidence.page.packing import pack
+from latent_transport.storage import DataError
 
 
 def pack_decoder(weights: Mapping[str, np.ndarray], architecture: str) -> dict[str, Any]:
@@ -27,8 +28,18 @@ def pack_decoder(weights: Mapping[str, np.ndarray], architecture: str) -> dict[s
     dict
         ``layers``, each with ``weight`` (out, in) and ``bias`` (out,), SiLU between them;
         ``components`` and ``minScale`` of the discretised logistic mixture.
+
+    Raises
+    ------
+    DataError
+        If the decoder is no perceptron.
     """
     fields = json.loads(architecture)
+    if fields.get("kind", "mlp") != "mlp":
+        raise DataError(
+            f"the decoder's kind is {fields['kind']}; the page computes mlp ones alone: set the "
+            "config key models.digit.architecture.kind to mlp"
+        )
     numbers = sorted(
         int(name.split(".")[2])
         for name in weights

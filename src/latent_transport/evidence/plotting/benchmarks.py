@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite
 from latent_transport.evidence.plotting.style import (
     BLUE,
@@ -34,7 +35,11 @@ _PLAIN = FuncFormatter(lambda value, _: f"{value:,g}")
 
 @styled
 def plot_benchmark(
-    wasserstein1: pd.DataFrame, solvers: pd.DataFrame, scaling: pd.DataFrame
+    wasserstein1: pd.DataFrame,
+    solvers: pd.DataFrame,
+    scaling: pd.DataFrame,
+    *,
+    classes: Sequence[str] = DIGITS,
 ) -> Figure:
     """Draw what W1 and the geodesics take, with the spread over the rounds.
 
@@ -54,6 +59,8 @@ def plot_benchmark(
         least_cpu, largest_cpu, median_energy_excess``; rows without seconds are not drawn.
     scaling : DataFrame
         Columns ``model, pairs, threads, memory`` (bytes) and those of seconds.
+    classes : sequence of str
+        Names of the classes of the data, by label.
 
     Returns
     -------
@@ -104,7 +111,7 @@ def plot_benchmark(
 
     models = list(dict.fromkeys([*solvers["model"], *scaling["model"]]))
     colours = dict(zip(models, _COLOURS * len(models), strict=False))
-    _draw_solvers(slow, solvers, colours)
+    _draw_solvers(slow, solvers, colours, classes)
     beside = "beside them the median excess of its energy over the least found"
     slow.set_title(f"{clock[0].upper()}{clock[1:]} a geodesic; {beside}", loc="left")
     _draw_scaling(cost, memory, scaling, colours)
@@ -143,7 +150,9 @@ def _draw_contenders(axes: Axes, table: pd.DataFrame, columns: Sequence[str]) ->
     _name_rows(axes, names)
 
 
-def _draw_solvers(axes: Axes, table: pd.DataFrame, colours: dict[str, str]) -> None:
+def _draw_solvers(
+    axes: Axes, table: pd.DataFrame, colours: dict[str, str], classes: Sequence[str]
+) -> None:
     names = list(table["solver"].unique())
     models = list(table["model"].unique())
     offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0]
@@ -168,7 +177,8 @@ def _draw_solvers(axes: Axes, table: pd.DataFrame, colours: dict[str, str]) -> N
     handles = [
         Line2D([], [], color=c, marker="o", markersize=3.5, linewidth=0.8) for c in colours.values()
     ]
-    axes.legend(handles, map(model_label, colours), loc="lower right", borderpad=0.2)
+    labels = [model_label(model, classes) for model in colours]
+    axes.legend(handles, labels, loc="lower right", borderpad=0.2)
 
 
 def _draw_scaling(cost: Axes, memory: Axes, table: pd.DataFrame, colours: dict[str, str]) -> None:

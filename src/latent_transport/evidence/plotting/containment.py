@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import ALL, PLANES
 from latent_transport.evidence.plotting.arrays import expect_columns
 from latent_transport.evidence.plotting.panels import (
@@ -22,7 +23,12 @@ from latent_transport.evidence.vocabulary import CONTAINMENT, model_label, path_
 
 
 @styled
-def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
+def plot_containment(
+    summary: pd.DataFrame,
+    models: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] = DIGITS,
+) -> Figure:
     """Draw how far the paths keep to the region of the codes: means and 95 % intervals.
 
     A row of panels a model, a panel a measure; a dashed line marks the boundary of the region in
@@ -36,6 +42,8 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
     models : sequence of str, optional
         Models to draw, from top to bottom; all planes and all digits, as far as they are there,
         without.
+    classes : sequence of str
+        Names of the classes of the data, by label.
 
     Returns
     -------
@@ -61,7 +69,7 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
     for row, model, part, names in zip(grid, models, parts, paths, strict=True):
         for axes, (name, measure) in zip(row, CONTAINMENT.items(), strict=True):
             draw_measure(axes, part, name, names)
-            axes.set_title(f"{model_label(model)}: {measure.title}{arrow(measure)}")
+            axes.set_title(f"{model_label(model, classes)}: {measure.title}{arrow(measure)}")
             if name == "worst_excursion":
                 axes.axvline(1, color=INK, linewidth=0.5, linestyle="--", zorder=0)
         row[0].set_yticks(range(len(names)), list(map(path_label, names)))

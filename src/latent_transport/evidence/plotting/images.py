@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
+from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
@@ -76,9 +77,12 @@ def plot_image_path(
 
 @styled
 def plot_image_paths(
-    paths: Mapping[str, np.ndarray], *, rows: Sequence[str] = ("geodesic", "interpolation")
+    paths: Mapping[str, np.ndarray],
+    *,
+    rows: Sequence[str] = ("geodesic", "interpolation"),
+    classes: Sequence[str] = DIGITS,
 ) -> Figure:
-    """Draw a strip as in Figure 3 for every pair, in two columns, named by the ends' labels.
+    """Draw a strip as in Figure 3 for every pair, in two columns, named by the ends' classes.
 
     Parameters
     ----------
@@ -86,6 +90,8 @@ def plot_image_paths(
         As for `plot_image_path`, and ``labels`` (m, 2).
     rows : sequence of str
         As for `plot_image_path`.
+    classes : sequence of str
+        Names of the classes, by label.
 
     Returns
     -------
@@ -113,7 +119,7 @@ def plot_image_paths(
             axes.remove()
             continue
         _draw_strip(axes, paths, index, rows)
-        first, last = paths["labels"][index]
+        first, last = (classes[label].replace("$", r"\$") for label in paths["labels"][index])
         axes.set_title(rf"{first} $\rightarrow$ {last}", pad=1.5)
         names = [ROWS[row].short or ROWS[row].label for row in rows]
         _name_rows(axes, names if index % columns == 0 else [""] * len(rows), 7)

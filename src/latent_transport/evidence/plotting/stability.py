@@ -1,6 +1,7 @@
 """How stable distances are when a model is trained again."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
+from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite
 from latent_transport.evidence.plotting.intervals import COLUMNS, MEAN_STYLE, bars, find_means
 from latent_transport.evidence.plotting.style import SHADE, TEXT_WIDTH, freeze_layout, styled
@@ -18,7 +20,11 @@ _PANELS = 4  # in a row
 
 @styled
 def plot_stability(
-    table: pd.DataFrame, summary: pd.DataFrame, *, measure: str = "coefficient"
+    table: pd.DataFrame,
+    summary: pd.DataFrame,
+    *,
+    measure: str = "coefficient",
+    classes: Sequence[str] = DIGITS,
 ) -> Figure:
     """Draw each pair's coefficient of variation under each distance, a panel a model.
 
@@ -32,6 +38,8 @@ def plot_stability(
         Columns ``model, path, measure, mean, mean_low, mean_high``.
     measure : str
         ``"coefficient"`` or ``"relative_coefficient"``.
+    classes : sequence of str
+        Names of the classes of the data, by label.
 
     Returns
     -------
@@ -64,7 +72,7 @@ def plot_stability(
         axes.errorbar(
             places, means["mean"], yerr=bars(means), **MEAN_STYLE, linestyle="none", zorder=3
         )
-        axes.set_title(model_label(model))
+        axes.set_title(model_label(model, classes))
         axes.set_xticks(places, list(map(path_label, geometries)))
         axes.tick_params(axis="x", rotation=35)
         for label in axes.get_xticklabels():
