@@ -150,10 +150,13 @@ def files_of_geometry(wildcards):
 
 
 def options_of_geometry(wildcards, input):
-    """Those files as options; in latent planes the strength of a weight is the config's."""
+    """Those files as options, and what the config says; of weights only those of latent planes."""
+    recipe = GEOMETRIES[wildcards.geometry]
     options = [part for name in files_of_geometry(wildcards) for part in (f"--{name}", input[name])]
-    if GEOMETRIES[wildcards.geometry].weighted and kind_of(wildcards) == "digit":
+    if recipe.weighted and kind_of(wildcards) == "digit":
         options += ["--strength", config["evidence"]["strength"]["planes"]]
+    if recipe.regularised:
+        options += ["--regularisation", config["evidence"]["regularisation"]]
     return options
 
 

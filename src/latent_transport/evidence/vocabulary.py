@@ -124,6 +124,9 @@ class Part:
 PATHS: dict[str, Path] = {
     LINE: Path("straight latent line", short="latent line", page="Straight line"),
     "wasserstein1": Path("$W_1$", page="Wasserstein-1", unit="grey levels"),
+    "published": Path("$W_1$, published", manuscript="$W_1$, as published", unit="grey levels"),
+    "active": Path("$W_1$, active", manuscript="$W_1$, active dimensions", unit="grey levels"),
+    "regularised": Path("$W_1$, regularised", manuscript="$W_1$ and latent Euclidean"),
     "wasserstein2": Path("$W_2$", page="Wasserstein-2", unit="grey levels"),
     "fisher-rao": Path("Fisher\N{EN DASH}Rao", unit="no unit"),
     "euclidean": Path("Euclidean", unit="grey levels"),
@@ -145,10 +148,15 @@ DISTANCES: dict[str, Name] = {
 """Distances between two images by which neighbours are found."""
 
 PLAIN = tuple(name for name, recipe in GEOMETRIES.items() if recipe.plain)
-"""Geometries of the trained decoder itself."""
+"""Geometries of the trained decoder itself, by the pipeline's solver."""
 
-OF_PLANES = tuple(name for name, recipe in GEOMETRIES.items() if recipe.decoder != "ensemble")
-"""Geometries of a single digit's plane: an ensemble is trained for all digits alone."""
+OF_PLANES = tuple(
+    name
+    for name, recipe in GEOMETRIES.items()
+    if recipe.decoder != "ensemble" and not recipe.active
+)
+"""Geometries of a single digit's plane: an ensemble is trained for all digits alone, and both of a
+plane's dimensions are active."""
 
 FURTHER = tuple(name for name in GEOMETRIES if name != OURS)
 """Geometries beside ours."""
