@@ -80,6 +80,7 @@ def growing(amount):
 
 wildcard_constraints:
     model=r"(digit\d|all)(-seed\d+)?",
+    classifier=r"classifier(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
 
 
@@ -102,9 +103,14 @@ def subset_of(wildcards):
     return f"<results>/data/{wildcards.model.split('-')[0]}.safetensors"
 
 
+def seed_of_name(name):
+    """Seed of a training: the config's, and what the name adds."""
+    return config["seed"] + int(name.partition("-seed")[2] or 0)
+
+
 def seed_of(wildcards):
-    """Seed of a model's training: the config's, or the one that its name adds."""
-    return config["seed"] + int(wildcards.model.partition("-seed")[2] or 0)
+    """Seed of a model's training."""
+    return seed_of_name(wildcards.model)
 
 
 def urgency_of(wildcards):

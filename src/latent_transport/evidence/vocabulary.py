@@ -12,17 +12,23 @@ from typing import Any, Literal
 from latent_transport.evidence.keys import (
     ALL,
     DIRECT,
+    FADE,
     FAR,
     HIGHER,
+    IMAGES,
     INTERPOLATION,
     LATENT,
     LINE,
     LOWER,
     OURS,
     PLANES,
+    POSTERIOR,
+    PRIOR,
     RANDOM,
+    RECONSTRUCTIONS,
     RIVAL,
 )
+from latent_transport.evidence.keys import DETOURS as DETOUR_SIGNS
 from latent_transport.evidence.keys import PLAUSIBILITY as SIGNS
 from latent_transport.models.catalogue import GEOMETRIES
 
@@ -135,9 +141,15 @@ PATHS: dict[str, Path] = {
     "density": Path("$W_1$, density"),
     "uncertain-density": Path("$W_1$, uncertain, density"),
     "latent-density": Path("latent, density", manuscript="latent Euclidean, density"),
+    FADE: Path("faded reconstructions", short="faded", manuscript="interpolated reconstructions"),
     INTERPOLATION: Path("linear interpolation", short="linear", manuscript="interpolated images"),
+    IMAGES: Path("test images"),
+    RECONSTRUCTIONS: Path("reconstructions"),
+    POSTERIOR: Path("posterior samples"),
+    PRIOR: Path("prior samples"),
 }
-"""Paths between two images, from top to bottom: the line, geodesics by geometry, pixels."""
+"""Paths between two images, from top to bottom: the line, geodesics by geometry, pixels; and what
+they are measured against."""
 
 DISTANCES: dict[str, Name] = {
     OURS: Name("$W_1$ geodesic"),
@@ -165,7 +177,10 @@ FURTHER = tuple(name for name in GEOMETRIES if name != OURS)
 
 CONTAINMENT = {
     "share_inside": Measure("share of the curve inside", HIGHER),
+    "points_inside": Measure("share of the points inside", HIGHER),
     "worst_excursion": Measure("worst excursion", LOWER),
+    "share_of_means": Measure("share inside, by posterior means", HIGHER),
+    "norm": Measure("distance to the origin", 0, 2),
 }
 PLAUSIBILITY = {
     "confidence": Measure("confidence", SIGNS["confidence"], manuscript="conf."),
@@ -185,6 +200,12 @@ PLAUSIBILITY = {
         "pixel entropy", SIGNS["pixel_entropy"], 2, unit="nats", manuscript="pixel entr."
     ),
 }
+DETOURS = {
+    "length_ratio": Measure("length over the line's", DETOUR_SIGNS["length_ratio"]),
+    "largest_step": Measure("largest step", DETOUR_SIGNS["largest_step"], 2),
+    "retreat": Measure("retreat", DETOUR_SIGNS["retreat"]),
+    "fade_distance": Measure("distance to the cross-fade", DETOUR_SIGNS["fade_distance"]),
+}
 STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
 NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
@@ -192,7 +213,7 @@ NEIGHBOURS = {
 }
 """Measures of each part of the evidence, in their order."""
 
-MEASURES = CONTAINMENT | PLAUSIBILITY | STABILITY | NEIGHBOURS
+MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | STABILITY | NEIGHBOURS
 
 # --- Models and pairs ---
 
@@ -232,7 +253,7 @@ def model_label(model: str) -> str:
     return _find_label(model, MODELS)
 
 
-def collect_words() -> dict[str, dict[str, Any]]:
+def collect_words() -> dict[str, Any]:
     """Return the words that the manuscript needs, by key, as JSON can hold them.
 
     Returns
@@ -240,9 +261,11 @@ def collect_words() -> dict[str, dict[str, Any]]:
     dict
         ``paths`` and ``models``: key -> label, Typst markup. ``measures``: key -> ``label``,
         ``sign`` (1 where higher is better, -1 where lower is, 0 where neither) and ``digits``, the
-        decimals to show.
+        decimals to show. ``detours``: measures of the images on a path that are none of how
+        plausible they are.
     """
     return {
+        "detours": list(DETOURS),
         "paths": {key: path.typst for key, path in {**PATHS, LATENT: DISTANCES[LATENT]}.items()},
         "measures": {
             key: {"label": measure.typst, "sign": measure.sign, "digits": measure.digits}

@@ -20,14 +20,16 @@ from latent_transport.evidence.plotting.panels import (
 from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
 from latent_transport.evidence.vocabulary import CONTAINMENT, model_label, path_label
 
+DRAWN = ("share_inside", "worst_excursion")
+
 
 @styled
 def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None) -> Figure:
     """Draw how far the paths keep to the region of the codes: means and 95 % intervals.
 
-    A row of panels a model, a panel a measure; a dashed line marks the boundary of the region in
-    the panel of the worst excursion, dotted lines the mean of the straight latent line. An arrow
-    says whether higher or lower is better.
+    A row of panels a model, a panel a measure of :data:`DRAWN`; a dashed line marks the boundary of
+    the region in the panel of the worst excursion, dotted lines the mean of the straight latent
+    line. An arrow says whether higher or lower is better.
 
     Parameters
     ----------
@@ -50,17 +52,18 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
     if models is None:
         pooled = [model for model in (PLANES, ALL) if model in summary["model"].to_numpy()]
         models = pooled or list(summary["model"].unique())
-    parts = [select(summary, model, CONTAINMENT) for model in models]
+    parts = [select(summary, model, DRAWN) for model in models]
     paths = [order_paths(part) for part in parts]
     heights = [len(names) * ROW for names in paths]
     figure = Figure(
         figsize=(TEXT_WIDTH, sum(heights) + 0.45 * len(models) + 0.35),
         layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
     )
-    grid = figure.subplots(len(models), len(CONTAINMENT), squeeze=False, height_ratios=heights)
+    grid = figure.subplots(len(models), len(DRAWN), squeeze=False, height_ratios=heights)
     for row, model, part, names in zip(grid, models, parts, paths, strict=True):
-        for axes, (name, measure) in zip(row, CONTAINMENT.items(), strict=True):
+        for axes, name in zip(row, DRAWN, strict=True):
             draw_measure(axes, part, name, names)
+            measure = CONTAINMENT[name]
             axes.set_title(f"{model_label(model)}: {measure.title}{arrow(measure)}")
             if name == "worst_excursion":
                 axes.axvline(1, color=INK, linewidth=0.5, linestyle="--", zorder=0)
