@@ -66,6 +66,7 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
             measure = CONTAINMENT[name]
             axes.set_title(f"{model_label(model)}: {measure.title}{arrow(measure)}")
             if name == "worst_excursion":
+                axes.set_xscale("log")
                 axes.axvline(1, color=INK, linewidth=0.5, linestyle="--", zorder=0)
         row[0].set_yticks(range(len(names)), list(map(path_label, names)))
     draw_legend(figure, parts[0], boundary=True)
