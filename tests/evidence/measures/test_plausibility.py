@@ -288,7 +288,7 @@ def test_paths_are_judged_at_equal_steps_of_length_and_charged_for_detours(judge
     for name, values in there.items():
         torch.testing.assert_close(found[name], values)
     images = judge.decoder(torch.cat((points[:, :1], z, points[:, -1:]), 1)).mean
-    for name, values in measure_detours(images).items():
+    for name, values in measure_detours(images, judge.classifier.features(images)).items():
         torch.testing.assert_close(found[name], values)
 
 

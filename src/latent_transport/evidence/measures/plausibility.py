@@ -247,7 +247,7 @@ class Judge:
         measured = self.measure_points(z, generator)
         ended = torch.cat((points[:, :1], z, points[:, -1:]), 1)  # (B, T + 2, d)
         length, _ = measure_curves(geometry, points)  # (B,)
-        return measured | measure_detours(self._decode(ended)) | {"length": length}
+        return measured | self._measure_detours(self._decode(ended)) | {"length": length}
 
     def measure_fades(
         self, ends: Tensor, fractions: Tensor, generator: torch.Generator
@@ -264,7 +264,12 @@ class Judge:
         inner = torch.lerp(first, last, fractions[:, None])  # (B, T, D)
         measured = self.measure(inner, generator)
         length = (last - first).norm(dim=-1).squeeze(-1)  # (B,)
-        return measured | measure_detours(torch.cat((first, inner, last), 1)) | {"length": length}
+        images = torch.cat((first, inner, last), 1)  # (B, T + 2, D)
+        return measured | self._measure_detours(images) | {"length": length}
+
+    def _measure_detours(self, images: Tensor) -> dict[str, Tensor]:
+        features = extract_features(self.classifier, images.flatten(0, 1))  # (n, F)
+        return measure_detours(images, features.unflatten(0, images.shape[:2]))
 
     def _decode(self, points: Tensor) -> Tensor:
         """The decoder's means (B, T, D) at latent points (B, T, d)."""
