@@ -97,6 +97,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
     known += ("label_switches", "nearest_distance", "log_likelihood", "grey_share")
     known += ("pixel_entropy", "coefficient", "accuracy", "purity")
     known += ("length_ratio", "largest_step", "retreat", "norm", "fade_distance")
+    known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
     assert set(known) == set(MEASURES)
     higher = {name for name in known if MEASURES[name].sign > 0}
     assert higher == {
@@ -108,7 +109,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
             "least_confidence",
             "log_likelihood",
         ),
-        *("accuracy", "purity"),
+        *("accuracy", "purity", "separation", "excess_wasserstein1", "excess_fisher_rao"),
     }
 
 

@@ -206,6 +206,11 @@ DETOURS = {
     "retreat": Measure("retreat", DETOUR_SIGNS["retreat"]),
     "fade_distance": Measure("distance to the cross-fade", DETOUR_SIGNS["fade_distance"]),
 }
+SEPARATION = {
+    "separation": Measure("separation", HIGHER),
+    "excess_wasserstein1": Measure("excess $W_1$ length", HIGHER),
+    "excess_fisher_rao": Measure("excess Fisher\N{EN DASH}Rao length", HIGHER),
+}
 STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
 NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
@@ -213,7 +218,7 @@ NEIGHBOURS = {
 }
 """Measures of each part of the evidence, in their order."""
 
-MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | STABILITY | NEIGHBOURS
+MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | SEPARATION | STABILITY | NEIGHBOURS
 
 # --- Models and pairs ---
 

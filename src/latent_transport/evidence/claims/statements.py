@@ -8,6 +8,7 @@ from latent_transport.evidence.vocabulary import (
     CONTAINMENT,
     NEIGHBOURS,
     PLAUSIBILITY,
+    SEPARATION,
     STABILITY,
     Measure,
 )
@@ -40,14 +41,6 @@ class Claim:
 
 
 _SHARES = {name: measure for name, measure in CONTAINMENT.items() if measure.sign == HIGHER}
-_SEPARATION = {
-    name: Measure(label, HIGHER)
-    for name, label in (
-        ("separation", "separation"),
-        ("excess_wasserstein1", "excess length in W1"),
-        ("excess_fisher_rao", "excess length in Fisher-Rao"),
-    )
-}
 
 CLAIMS = {
     "inside": Claim("W1 geodesics lie inside the region of the codes", "containment", _SHARES),
@@ -76,7 +69,7 @@ CLAIMS = {
         PLAUSIBILITY,
         reference=LINE,
     ),
-    "separation": Claim("W1 and Fisher-Rao geodesics part", "separation", _SEPARATION),
+    "separation": Claim("W1 and Fisher-Rao geodesics part", "separation", SEPARATION),
     "rival": Claim(
         "Images on W1 geodesics are more plausible than images on Fisher-Rao geodesics",
         "plausibility",

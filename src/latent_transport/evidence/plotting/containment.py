@@ -21,6 +21,7 @@ from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_lay
 from latent_transport.evidence.vocabulary import CONTAINMENT, model_label, path_label
 
 DRAWN = ("share_inside", "worst_excursion")
+FAR_OUT = 10  # excursions, over the boundary, from which on their axis is logarithmic
 
 
 @styled
@@ -66,7 +67,8 @@ def plot_containment(summary: pd.DataFrame, models: Sequence[str] | None = None)
             measure = CONTAINMENT[name]
             axes.set_title(f"{model_label(model)}: {measure.title}{arrow(measure)}")
             if name == "worst_excursion":
-                axes.set_xscale("log")
+                if axes.get_xlim()[1] > FAR_OUT:
+                    axes.set_xscale("log")
                 axes.axvline(1, color=INK, linewidth=0.5, linestyle="--", zorder=0)
         row[0].set_yticks(range(len(names)), list(map(path_label, names)))
     draw_legend(figure, parts[0], boundary=True)
