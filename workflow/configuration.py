@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 
 from latent_transport.datasets.catalogue import DATA_SETS, SOURCES
 from latent_transport.datasets.folders import find_data
+from latent_transport.evidence.claims.statements import CLAIMS
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, Part
 from latent_transport.geodesics.solvers.names import SOLVERS
@@ -32,6 +33,7 @@ NAMES: dict[str, Iterable[str]] = {
     "geometry": GEOMETRIES,
     "plane_geometry": OF_PLANES,
     "further_geometry": FURTHER,
+    "measure": dict.fromkeys(name for claim in CLAIMS.values() for name in claim.measures),
 }
 
 # Geometries of decoders without mixtures.
@@ -189,6 +191,9 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
         solved = {name for part in parts.values() for name in _solved(part, geometries)}
         if _look_up(config, components) > 1 and not solved.isdisjoint(UNMIXED):
             yield components, _expect_one_component(kind)
+    for name, claim in CLAIMS.items():
+        if evidence["claims"][name]["measure"] not in claim.measures:
+            yield f"evidence.claims.{name}.measure", f"one of {', '.join(claim.measures)}"
     weighed = any(GEOMETRIES[name].weighted for name in evidence["geometries"]["all"])
     if config["all_digits"] and weighed and not sum(evidence["strength"]["pairs"].values()):
         expected = "at least one pair in all, on which the strength of a weight is chosen"

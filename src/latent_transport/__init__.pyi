@@ -34,6 +34,7 @@ from .models.ensembles import EnsembleDecoder as EnsembleDecoder
 from .models.ensembles import load_ensemble as load_ensemble
 from .models.ensembles import train_ensemble as train_ensemble
 from .models.loading import load_geometry as load_geometry
+from .models.loading import load_subspace as load_subspace
 from .models.uncertainty import UncertainDecoder as UncertainDecoder
 from .models.uncertainty import fit_uncertainty as fit_uncertainty
 from .models.uncertainty import load_uncertainty as load_uncertainty

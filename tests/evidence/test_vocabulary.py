@@ -10,7 +10,16 @@ import typst
 from matplotlib.mathtext import MathTextParser
 
 from latent_transport.evidence.claims.numbers import iterate_numbers
-from latent_transport.evidence.keys import ALL, INTERPOLATION, LATENT, LINE, OURS, PLANES
+from latent_transport.evidence.keys import (
+    ALL,
+    FADE,
+    FLOORS,
+    INTERPOLATION,
+    LATENT,
+    LINE,
+    OURS,
+    PLANES,
+)
 from latent_transport.evidence.vocabulary import (
     DISTANCES,
     FURTHER,
@@ -33,7 +42,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 
 def test_every_geometry_has_a_path_in_the_order_of_the_catalogue():
-    assert list(PATHS) == [LINE, *GEOMETRIES, INTERPOLATION]
+    assert list(PATHS) == [LINE, *GEOMETRIES, FADE, INTERPOLATION, *FLOORS]
 
 
 @pytest.mark.parametrize("names", [PATHS, MODELS, MEASURES])
@@ -99,13 +108,31 @@ def test_words_name_all_that_the_tables_hold():
 
 
 def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreement():
-    known = ("share_inside", "worst_excursion", "confidence", "least_confidence", "entropy")
+    known = (
+        "share_inside",
+        "points_inside",
+        "share_of_means",
+        "worst_excursion",
+        "confidence",
+        "least_confidence",
+        "entropy",
+    )
     known += ("label_switches", "nearest_distance", "log_likelihood", "grey_share")
     known += ("pixel_entropy", "coefficient", "accuracy", "purity")
+    known += ("length_ratio", "largest_step", "retreat", "norm", "fade_distance")
+    known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
+    assert set(known) == set(MEASURES)
     higher = {name for name in known if MEASURES[name].sign > 0}
     assert higher == {
-        *("share_inside", "confidence", "least_confidence", "log_likelihood"),
-        *("accuracy", "purity"),
+        *(
+            "share_inside",
+            "points_inside",
+            "share_of_means",
+            "confidence",
+            "least_confidence",
+            "log_likelihood",
+        ),
+        *("accuracy", "purity", "separation", "excess_wasserstein1", "excess_fisher_rao"),
     }
 
 
@@ -128,9 +155,8 @@ def test_labels(label_of, key, label):
 
 def test_which_geometries_are_allowed_where_follows_from_their_recipes():
     assert PLAIN[0] == OURS
-    assert all(GEOMETRIES[name].decoder == "plain" for name in PLAIN)
-    assert not any(GEOMETRIES[name].weighted for name in PLAIN)
-    assert set(GEOMETRIES) - set(OF_PLANES) == {"ensemble"}
+    assert PLAIN == ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
+    assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "ensemble"}
     assert set(GEOMETRIES) - set(FURTHER) == {"wasserstein1"}
     for part in PARTS.values():
         assert {*part.compares, *part.solves} <= set(GEOMETRIES)

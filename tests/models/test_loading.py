@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from latent_transport.geodesics.connect import connecting_geodesics
+from latent_transport.geometries.combined import Combined
 from latent_transport.geometries.conformal import Conformal
 from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.ensembles import EnsembleDecoder, save_ensemble
-from latent_transport.models.loading import load_geometry
+from latent_transport.models.loading import load_geometry, load_subspace
 from latent_transport.models.uncertainty import UncertainDecoder, save_uncertainty
-from latent_transport.models.vae import VAE, Architecture, save_vae
+from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import DataError, load_arrays, save_arrays
 
 torch.set_num_threads(1)
@@ -45,7 +46,7 @@ def files(tmp_path_factory):
     uncertain = UncertainDecoder(vae.decoder, torch.from_numpy(codes["mean"][:9]), 0.3)
     save_uncertainty(uncertain, paths["uncertainty"], {})
     save_ensemble(EnsembleDecoder([vae.decoder, other.decoder]), paths["ensemble"], {})
-    return {**paths, "strength": 0.5}
+    return {**paths, "strength": 0.5, "regularisation": 3.0}
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -54,7 +55,9 @@ def test_every_geometry_is_built_and_solved(files, name):
     needed = {key: files[key] for key in recipe.needs}
     geometry = load_geometry(name, **needed)
     base = geometry.geometry if recipe.weighted else geometry
+    base = geometry.geometries[0] if recipe.regularised else base
     assert isinstance(geometry, Conformal) == recipe.weighted
+    assert isinstance(geometry, Combined) == recipe.regularised
     assert type(base).__name__ == recipe.metric
     z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
     paths = connecting_geodesics(geometry, z0, z1)
@@ -92,8 +95,52 @@ def test_the_weight_is_that_of_the_training_codes(files, name):
     torch.testing.assert_close(geometry.log_weight(z), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_the_latent_metric_is_added_with_its_weight(files):
+    geometry = load_geometry("regularised", **files)
+    plain = load_geometry("wasserstein1", **files)
+    z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
+    expected = plain.distance(z0, z1).square() + 3.0**2 * (z1 - z0).square().sum(-1)
+    torch.testing.assert_close(geometry.distance(z0, z1).square(), expected)
+
+
+def test_collapsed_dimensions_are_held_at_the_mean_of_the_training_codes(files, tmp_path):
+    codes = load_arrays(files["codes"])
+    codes["mean"][:, 0] = 0.05 * np.random.default_rng(1).standard_normal(60) + 0.7
+    path = tmp_path / "codes.safetensors"
+    save_arrays(path, codes, {})
+    subspace = load_subspace(path)
+    geometry = load_geometry("active", **{**files, "codes": path})
+    assert subspace.dims == [1]
+    plain = load_geometry("wasserstein1", **files)
+    held = codes["mean"][codes["split"] == 0, 0].mean().item()
+    full = torch.tensor([[[held, -0.4], [held, 0.9]]])
+    torch.testing.assert_close(
+        geometry.curve_length(torch.tensor([[[-0.4], [0.9]]])), plain.curve_length(full)
+    )
+    codes["mean"][:] = 0.2
+    save_arrays(path, codes, {})
+    with pytest.raises(DataError, match="varies along no latent dimension"):
+        load_subspace(path)
+
+
+def test_the_pipelines_wasserstein2_is_that_of_the_grey_range(files, tmp_path):
+    """What moves beyond the ends of the range, where no image shows it, is no distance."""
+    vae = load_vae(files["vae"])
+    with torch.no_grad():
+        for parameter in vae.decoder.parameters():
+            parameter.mul_(50)
+    save_vae(vae, tmp_path / "vae.safetensors", {})
+    geometry = load_geometry("wasserstein2", vae=tmp_path / "vae.safetensors")
+    z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
+    p, q = (geometry.decoder(z) for z in (z0, z1))
+    apart = (p.loc - q.loc).abs().squeeze(-1)  # (1, D)
+    assert apart.max() > 255
+    pixels = geometry.residuals(geometry.decode(z0), geometry.decode(z1)).square().sum(-2).sqrt()
+    assert (pixels <= 255 * (1 + 1e-5)).all()
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(files):
-    with pytest.raises(DataError, match=r"'wasserstein3'.*wasserstein1, wasserstein2"):
+    with pytest.raises(DataError, match=r"'wasserstein3'.*wasserstein1, published"):
         load_geometry("wasserstein3", **files)
 
 
@@ -102,7 +149,7 @@ def test_what_is_not_given_or_missing_is_named(files, name, tmp_path):
     for need in GEOMETRIES[name].needs:
         with pytest.raises(DataError, match=f"{name} needs {need}"):
             load_geometry(name, **{**files, need: None})
-        if need != "strength":
+        if need not in ("strength", "regularisation"):
             with pytest.raises(DataError, match=r"none\.safetensors is missing"):
                 load_geometry(name, **{**files, need: tmp_path / "none.safetensors"})
 

@@ -12,12 +12,14 @@ import yaml
 from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
 from latent_transport.datasets.classes import DIGITS, write_classes
-from latent_transport.evidence.vocabulary import PLAUSIBILITY
+from latent_transport.evidence.claims.statements import CLAIMS
+from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
 SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"
 CONFIG = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
-PATHS = ("line", "wasserstein1", "fisher-rao", "uncertain", "density", "interpolation")
+PATHS = ("line", "wasserstein1", "active", "fisher-rao", "uncertain", "density")
+PATHS += ("fade", "interpolation", "prior")
 FIGURE = "#set page(width: 9cm, height: 3cm)\nA figure."
 
 
@@ -94,7 +96,9 @@ def make_tables() -> dict[str, pd.DataFrame]:
         "geodesics": pd.DataFrame(geodesics),
         "containment": summarise(["share_inside"], references=("line", "wasserstein1")),
         "plausibility": summarise(
-            PLAUSIBILITY, models=["all"], references=("line", "interpolation", "fisher-rao")
+            [*PLAUSIBILITY, *DETOURS],
+            models=["all"],
+            references=("line", "fade", "interpolation", "fisher-rao"),
         ),
         "separation": summarise(
             ["separation", "excess_wasserstein1"], paths=["wasserstein1"], references=[None]
@@ -125,7 +129,7 @@ def tables(tmp_path_factory) -> dict[str, Path]:
                 for part in (f"--{name}", str(made[name]))
             ),
             *("--neighbours", str(made["neighbours"])),
-            *("--thresholds", json.dumps(CONFIG["evidence"]["thresholds"])),
+            *("--claims", json.dumps(CONFIG["evidence"]["claims"])),
             *("--output-verdicts", str(verdicts), "--output-tests", str(tests)),
         ]
     )
@@ -175,8 +179,8 @@ def set_paper(numbers: Path, output: Path, *figures: str) -> bytes:
 
 def test_verdicts_of_the_scripts(tables):
     verdicts = pd.read_csv(tables["verdicts"])
-    assert set(verdicts["claim"]) == {"1", "2a", "2b", "3a", "3b", "4a", "4b", "5", "6"}
-    assert set(verdicts["verdict"]) <= {"holds", "holds with conditions", "does not hold"}
+    assert set(verdicts["claim"]) == set(CLAIMS)
+    assert set(verdicts["verdict"]) <= {"supported", "refuted", "undecided"}
 
 
 def test_numbers_of_a_run(tables, tmp_path, monkeypatch):

@@ -85,6 +85,7 @@ def growing(amount):
 
 wildcard_constraints:
     model=r"(digit\d+|all)(-seed\d+)?",
+    classifier=r"classifier(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
 
 
@@ -116,9 +117,14 @@ def subset_of(wildcards):
     return f"<results>/data/{wildcards.model.split('-')[0]}.safetensors"
 
 
+def seed_of_name(name):
+    """Seed of a training: the config's, and what the name adds."""
+    return config["seed"] + int(name.partition("-seed")[2] or 0)
+
+
 def seed_of(wildcards):
-    """Seed of a model's training: the config's, or the one that its name adds."""
-    return config["seed"] + int(wildcards.model.partition("-seed")[2] or 0)
+    """Seed of a model's training."""
+    return seed_of_name(wildcards.model)
 
 
 # Priority of what Figures 1 to 4 and their tables need.
@@ -170,10 +176,13 @@ def files_of_geometry(wildcards):
 
 
 def options_of_geometry(wildcards, input):
-    """Those files as options; in latent planes the strength of a weight is the config's."""
+    """Those files as options, and what the config says; of weights only those of latent planes."""
+    recipe = GEOMETRIES[wildcards.geometry]
     options = [part for name in files_of_geometry(wildcards) for part in (f"--{name}", input[name])]
-    if GEOMETRIES[wildcards.geometry].weighted and kind_of(wildcards) == "digit":
+    if recipe.weighted and kind_of(wildcards) == "digit":
         options += ["--strength", config["evidence"]["strength"]["planes"]]
+    if recipe.regularised:
+        options += ["--regularisation", config["evidence"]["regularisation"]]
     return options
 
 

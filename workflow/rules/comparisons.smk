@@ -1,9 +1,9 @@
-from latent_transport.evidence.keys import INTERPOLATION, LINE, OURS
+from latent_transport.evidence.keys import FADE, INTERPOLATION, LINE, OURS
 
 # Rules compare_PART, of what is measured along paths: those with which the others are compared.
 REFERENCES = {
     "containment": [LINE, OURS],
-    "plausibility": [LINE, INTERPOLATION, OURS],
+    "plausibility": [LINE, FADE, INTERPOLATION, OURS],
     "separation": [OURS],
 }
 

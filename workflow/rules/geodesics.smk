@@ -43,6 +43,13 @@ SOLVER_SETTINGS = {
 }
 
 
+def settings_of_geometry(wildcards):
+    """How a geometry's geodesics are solved: as all others, or as published."""
+    if GEOMETRIES[wildcards.geometry].published:
+        return json.dumps(SOLVER_SETTINGS | config["evidence"]["published"])
+    return json.dumps(SOLVER_SETTINGS)
+
+
 rule solve_geodesics:
     input:
         unpack(files_of_geometry),
@@ -67,7 +74,7 @@ rule solve_geodesics:
         gpu=GPU,
     params:
         options=options_of_geometry,
-        settings=json.dumps(SOLVER_SETTINGS),
+        settings=settings_of_geometry,
         device=config["device"],
     shell:
         "python -m workflow.scripts.solve_geodesics --geometry {wildcards.geometry} "

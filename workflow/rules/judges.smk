@@ -63,13 +63,13 @@ rule train_classifier:
         subset="<results>/data/all.safetensors",
         code=code_of("train_classifier"),
     output:
-        classifier="<results>/models/classifier/classifier.safetensors",
-        history="<results>/models/classifier/history.csv",
-        evaluation="<results>/models/classifier/evaluation.csv",
+        classifier="<results>/models/{classifier}/classifier.safetensors",
+        history="<results>/models/{classifier}/history.csv",
+        evaluation="<results>/models/{classifier}/evaluation.csv",
     log:
-        "<logs>/train_classifier.log",
+        "<logs>/train_classifier/{classifier}.log",
     benchmark:
-        "<benchmarks>/train_classifier.tsv"
+        "<benchmarks>/train_classifier/{classifier}.tsv"
     priority: 1
     conda:
         ENVIRONMENT
@@ -80,7 +80,7 @@ rule train_classifier:
         gpu=GPU,
     params:
         settings=json.dumps(config["evidence"]["classifier"]),
-        seed=config["seed"],
+        seed=lambda wildcards: seed_of_name(wildcards.classifier),
         device=config["device"],
     shell:
         "python -m workflow.scripts.train_classifier --subset {input.subset:q} "
@@ -96,7 +96,9 @@ rule choose_strength:
         model=rules.train_vae.output.model,
         codes=rules.encode.output,
         uncertainty=rules.fit_uncertainty.output,
-        classifier=rules.train_classifier.output.classifier,
+        classifier=lambda wildcards: expand(
+            rules.train_classifier.output.classifier, classifier="classifier"
+        ),
         pairs=rules.choose_validation_pairs.output,
         code=code_of("choose_strength"),
     output:

@@ -41,10 +41,10 @@ rule judge_claims:
         ENVIRONMENT
     params:
         tables=[part for name, path in JUDGED.items() for part in (f"--{name}", path)],
-        thresholds=json.dumps(config["evidence"]["thresholds"]),
+        claims=json.dumps(config["evidence"]["claims"]),
     shell:
         "python -m workflow.scripts.judge_claims {params.tables:q} "
-        "--thresholds {params.thresholds:q} --output-verdicts {output.verdicts:q} "
+        "--claims {params.claims:q} --output-verdicts {output.verdicts:q} "
         "--output-tests {output.tests:q} 2> {log:q}"
 
 

@@ -1,8 +1,17 @@
+# Judges from trainings of their own: the strengths of weights are chosen by others.
+JUDGES = "-seed1"
+
+
 rule judge_paths:
     input:
         subset=subset_of,
         model=rules.train_vae.output.model,
-        classifier=rules.train_classifier.output.classifier,
+        judge=lambda wildcards: expand(
+            rules.train_vae.output.model, model=f"{wildcards.model}{JUDGES}"
+        ),
+        classifier=expand(
+            rules.train_classifier.output.classifier, classifier=f"classifier{JUDGES}"
+        ),
         pairs=rules.choose_pairs.output,
         curves=curves_of,
         code=code_of("judge_paths"),
@@ -28,7 +37,7 @@ rule judge_paths:
     shell:
         "python -m workflow.scripts.judge_paths --name {wildcards.model} "
         "--subset {input.subset:q} --model {input.model:q} "
-        "--classifier {input.classifier:q} --pairs {input.pairs:q} "
+        "--judge {input.judge:q} --classifier {input.classifier:q} --pairs {input.pairs:q} "
         "--paths {params.paths} --curves {input.curves:q} --images {params.images} "
         "--samples {params.samples} --seed {params.seed} --output {output:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"

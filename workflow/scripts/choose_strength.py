@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     classifier = load_classifier(arguments.classifier, device)
     training = images_of(load_subset(arguments.subset), "train", device)  # (m, D)
     features = extract_features(classifier, training)  # (m, F)
-    judge = Judge(vae, classifier, features, arguments.samples)
+    judge = Judge(vae.decoder, vae, classifier, features, arguments.samples)
     ends = find_ends(Codes.load(arguments.codes), pairs)
     z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (p, d) each
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=device)  # (N,)

@@ -1,4 +1,4 @@
-"""Judge the paper's claims by the summaries of the evidence and the thresholds of the config."""
+"""Judge the paper's claims by the summaries of the evidence, each as the config declares."""
 
 import argparse
 import json
@@ -14,14 +14,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in (name for name, part in PARTS.items() if part.judged):
         parser.add_argument(f"--{name}", help="table of summaries")
-    parser.add_argument("--thresholds", required=True, help="evidence.thresholds as JSON")
+    parser.add_argument("--claims", required=True, help="evidence.claims as JSON")
     parser.add_argument("--output-verdicts", required=True, help="table of a row a claim")
     parser.add_argument("--output-tests", required=True, help="table of a row a test")
     arguments = vars(parser.parse_args(argv))
     output_verdicts, output_tests = (arguments.pop(f"output_{n}") for n in ("verdicts", "tests"))
-    thresholds = json.loads(arguments.pop("thresholds"))
+    declared = json.loads(arguments.pop("claims"))
     tables = {name: load_table(path) for name, path in arguments.items() if path}
-    verdicts, tests = judge_claims(tables, thresholds)
+    verdicts, tests = judge_claims(tables, declared)
     save_table(verdicts, output_verdicts)
     save_table(tests, output_tests)
 

@@ -3,9 +3,19 @@
 import argparse
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from latent_transport.datasets.subsets import load_subset
+from latent_transport.distributions.registry import distribution_mean
+from latent_transport.evidence.keys import (
+    FADE,
+    IMAGES,
+    INTERPOLATION,
+    LINE,
+    PRIOR,
+    RECONSTRUCTIONS,
+)
 from latent_transport.evidence.measures.classifiers import load_classifier
 from latent_transport.evidence.measures.containment import load_paths
 from latent_transport.evidence.measures.judgements import judge_paths
@@ -22,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="name of the model")
     parser.add_argument("--subset", required=True)
     parser.add_argument("--model", required=True)
+    parser.add_argument("--judge", required=True, help="model that gives the likelihood")
     parser.add_argument("--classifier", required=True)
     parser.add_argument("--pairs", required=True, help="table of the endpoint pairs")
     parser.add_argument("--paths", nargs="+", required=True, help="names, e.g. wasserstein1")
@@ -35,18 +46,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = prepare(arguments)
     subset = load_subset(arguments.subset)
     pairs = load_table(arguments.pairs)
-    vae = load_vae(arguments.model, device)
+    vae, other = (load_vae(path, device) for path in (arguments.model, arguments.judge))
     classifier = load_classifier(arguments.classifier, device)
     training = extract_features(classifier, images_of(subset, "train", device))  # (m, F)
-    judge = Judge(vae, classifier, training, arguments.samples)
-    ends = torch.from_numpy(subset.images[pairs[["row0", "row1"]].to_numpy()])  # (p, 2, D)
+    judge = Judge(vae.decoder, other, classifier, training, arguments.samples)
     paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
+    codes = torch.from_numpy(paths[LINE][:, [0, -1]]).to(device)  # (p, 2, d)
+    ends = torch.from_numpy(subset.images[pairs[["row0", "row1"]].to_numpy()])  # (p, 2, D)
+    rng = np.random.default_rng(arguments.seed)
+    count = len(pairs), arguments.images
+    test = images_of(subset, "test", device)  # (m, D)
+    others = test[rng.integers(len(test), size=count)]  # (p, T, D)
+    prior = rng.standard_normal((*count, codes.shape[-1]), dtype=np.float32)  # (p, T, d)
+    with torch.no_grad():
+        faded = distribution_mean(vae.decoder(codes))  # (p, 2, D)
+        encoded = vae.encoder(others.flatten(0, 1)).base_dist.loc.unflatten(0, count)  # (p, T, d)
     table = judge_paths(
         judge,
         pairs,
         {name: torch.from_numpy(points) for name, points in paths.items()},
         inner_fractions(arguments.images, device),
-        ends=ends,
+        fades={FADE: faded, INTERPOLATION: ends},
+        images={IMAGES: others},
+        points={RECONSTRUCTIONS: encoded, PRIOR: torch.from_numpy(prior)},
         seed=arguments.seed,
     )
     table.insert(0, "model", arguments.name)

@@ -2,17 +2,24 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
+    draw_codes,
+    draw_floors,
     load_paths,
     measure_containment,
+    measure_norms,
 )
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
+
+POINTS = 64  # segments of each curve on which it is looked for, and points beside curves
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -23,17 +30,31 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--paths", nargs="+", required=True, help="names, e.g. wasserstein1")
     parser.add_argument("--curves", nargs="+", required=True, help="arrays, in the names' order")
     parser.add_argument("--share", type=float, default=0.99, help="of the codes in the region")
+    parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table to write")
     arguments = parser.parse_args(argv)
     codes = Codes.load(arguments.codes)
-    train, validation = (codes.of(split).mean for split in ("train", "validation"))  # (n, d) each
-    region = LatentRegion.fit(train, validation, share=arguments.share)
+    rng = np.random.default_rng(arguments.seed)
+    train, validation = (codes.of(split) for split in ("train", "validation"))
+    fit = partial(LatentRegion.fit, share=arguments.share)
+    region = fit(draw_codes(train, rng), draw_codes(validation, rng))
+    region_of_means = fit(train.mean, validation.mean)
     pairs = load_table(arguments.pairs)
-    tables = []
     paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
-    for path, points in paths.items():
+    floors = draw_floors(codes.of("test"), rng, (len(pairs), POINTS))
+    tables = []
+    for path, points in {**paths, **floors}.items():
+        thinned = points[:, :: max(1, points.shape[1] // POINTS)]  # (p, n, d)
+        measured = measure_containment(region, thinned)
+        by_means = measure_containment(region_of_means, thinned)
+        # Points in no order have no length.
+        share = "points_inside" if path in floors else "share_inside"
+        measured |= {"share_inside": measured[share], "share_of_means": by_means[share]}
+        measured["norm"] = measure_norms(thinned)
+        if path in floors:
+            del measured["worst_excursion"]  # which would grow with the number of points
         keys = {"model": arguments.name, "kind": pairs["kind"], "pair": pairs["pair"], "path": path}
-        tables.append(pd.DataFrame(keys | measure_containment(region, points)))
+        tables.append(pd.DataFrame(keys | measured))
     save_table(pd.concat(tables), arguments.output)
 
 

@@ -12,7 +12,7 @@ from latent_transport.evidence.data.pairs import find_ends, take_chunk
 from latent_transport.evidence.measures.connections import connect_pairs
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.models.catalogue import GEOMETRIES
-from latent_transport.models.loading import load_geometry
+from latent_transport.models.loading import load_geometry, load_subspace
 from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, prepare
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--uncertainty", help="of the uncertain decoder")
     parser.add_argument("--ensemble", help="of decoders")
     parser.add_argument("--strength", type=read_strength, help="of the weight: number, or file")
+    parser.add_argument("--regularisation", type=float, help="weight of the latent metric")
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
@@ -53,9 +54,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         uncertainty=arguments.uncertainty,
         ensemble=arguments.ensemble,
         strength=arguments.strength,
+        regularisation=arguments.regularisation,
         device=device,
     )
-    table, curves = connect_pairs(geometry, pairs, z0, z1, settings, progress="geodesics")
+    subspace = None
+    if GEOMETRIES[arguments.geometry].active:
+        subspace = load_subspace(arguments.codes, device=device)
+    table, curves = connect_pairs(
+        geometry, pairs, z0, z1, settings, subspace=subspace, progress="geodesics"
+    )
     save_table(table, arguments.table)
     curves.save(arguments.curves)
 

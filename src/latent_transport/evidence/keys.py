@@ -9,8 +9,14 @@ from typing import Literal
 OURS, RIVAL = "wasserstein1", "fisher-rao"
 """Geometry of the paper, and the one that it is set against."""
 
-LINE, INTERPOLATION = "line", "interpolation"
-"""Paths that are no geodesics: straight in the latent space, and in the space of pixels."""
+LINE, INTERPOLATION, FADE = "line", "interpolation", "fade"
+"""Paths that are no geodesics: straight in the latent space, and in the space of pixels, between
+the images at the ends or between their reconstructions."""
+
+IMAGES, RECONSTRUCTIONS, POSTERIOR, PRIOR = "images", "reconstructions", "posterior", "prior"
+FLOORS = (IMAGES, RECONSTRUCTIONS, POSTERIOR, PRIOR)
+"""What paths are measured against, though on none: other test images or their codes, their
+reconstructions, samples of their posteriors, and samples of the prior."""
 
 LATENT, DIRECT = "latent", "direct"
 """Distances without a path: Euclidean between the codes, and of W1 between the ends."""
@@ -35,3 +41,11 @@ PLAUSIBILITY: dict[str, Literal[1, -1]] = {
     "pixel_entropy": LOWER,
 }
 """Measures of the images on a path, and whether higher or lower is more plausible."""
+
+DETOURS: dict[str, Literal[1, 0, -1]] = {
+    "length_ratio": LOWER,
+    "largest_step": LOWER,
+    "retreat": LOWER,
+    "fade_distance": 0,
+}
+"""Measures of how directly the images on a path lead from end to end, and which are better."""

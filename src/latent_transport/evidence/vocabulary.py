@@ -13,17 +13,23 @@ from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import (
     ALL,
     DIRECT,
+    FADE,
     FAR,
     HIGHER,
+    IMAGES,
     INTERPOLATION,
     LATENT,
     LINE,
     LOWER,
     OURS,
     PLANES,
+    POSTERIOR,
+    PRIOR,
     RANDOM,
+    RECONSTRUCTIONS,
     RIVAL,
 )
+from latent_transport.evidence.keys import DETOURS as DETOUR_SIGNS
 from latent_transport.evidence.keys import PLAUSIBILITY as SIGNS
 from latent_transport.models.catalogue import GEOMETRIES
 
@@ -125,6 +131,9 @@ class Part:
 PATHS: dict[str, Path] = {
     LINE: Path("straight latent line", short="latent line", page="Straight line"),
     "wasserstein1": Path("$W_1$", page="Wasserstein-1", unit="grey levels"),
+    "published": Path("$W_1$, published", manuscript="$W_1$, as published", unit="grey levels"),
+    "active": Path("$W_1$, active", manuscript="$W_1$, active dimensions", unit="grey levels"),
+    "regularised": Path("$W_1$, regularised", manuscript="$W_1$ and latent Euclidean"),
     "wasserstein2": Path("$W_2$", page="Wasserstein-2", unit="grey levels"),
     "fisher-rao": Path("Fisher\N{EN DASH}Rao", unit="no unit"),
     "euclidean": Path("Euclidean", unit="grey levels"),
@@ -133,9 +142,15 @@ PATHS: dict[str, Path] = {
     "density": Path("$W_1$, density"),
     "uncertain-density": Path("$W_1$, uncertain, density"),
     "latent-density": Path("latent, density", manuscript="latent Euclidean, density"),
+    FADE: Path("faded reconstructions", short="faded", manuscript="interpolated reconstructions"),
     INTERPOLATION: Path("linear interpolation", short="linear", manuscript="interpolated images"),
+    IMAGES: Path("test images"),
+    RECONSTRUCTIONS: Path("reconstructions"),
+    POSTERIOR: Path("posterior samples"),
+    PRIOR: Path("prior samples"),
 }
-"""Paths between two images, from top to bottom: the line, geodesics by geometry, pixels."""
+"""Paths between two images, from top to bottom: the line, geodesics by geometry, pixels; and what
+they are measured against."""
 
 DISTANCES: dict[str, Name] = {
     OURS: Name("$W_1$ geodesic"),
@@ -146,10 +161,15 @@ DISTANCES: dict[str, Name] = {
 """Distances between two images by which neighbours are found."""
 
 PLAIN = tuple(name for name, recipe in GEOMETRIES.items() if recipe.plain)
-"""Geometries of the trained decoder itself."""
+"""Geometries of the trained decoder itself, by the pipeline's solver."""
 
-OF_PLANES = tuple(name for name, recipe in GEOMETRIES.items() if recipe.decoder != "ensemble")
-"""Geometries of a single digit's plane: an ensemble is trained for all digits alone."""
+OF_PLANES = tuple(
+    name
+    for name, recipe in GEOMETRIES.items()
+    if recipe.decoder != "ensemble" and not recipe.active
+)
+"""Geometries of a single digit's plane: an ensemble is trained for all digits alone, and both of a
+plane's dimensions are active."""
 
 FURTHER = tuple(name for name in GEOMETRIES if name != OURS)
 """Geometries beside ours."""
@@ -158,7 +178,10 @@ FURTHER = tuple(name for name in GEOMETRIES if name != OURS)
 
 CONTAINMENT = {
     "share_inside": Measure("share of the curve inside", HIGHER),
+    "points_inside": Measure("share of the points inside", HIGHER),
     "worst_excursion": Measure("worst excursion", LOWER),
+    "share_of_means": Measure("share inside, by posterior means", HIGHER),
+    "norm": Measure("distance to the origin", 0, 2),
 }
 PLAUSIBILITY = {
     "confidence": Measure("confidence", SIGNS["confidence"], manuscript="conf."),
@@ -178,6 +201,17 @@ PLAUSIBILITY = {
         "pixel entropy", SIGNS["pixel_entropy"], 2, unit="nats", manuscript="pixel entr."
     ),
 }
+DETOURS = {
+    "length_ratio": Measure("length over the line's", DETOUR_SIGNS["length_ratio"]),
+    "largest_step": Measure("largest step", DETOUR_SIGNS["largest_step"], 2),
+    "retreat": Measure("retreat", DETOUR_SIGNS["retreat"]),
+    "fade_distance": Measure("distance to the cross-fade", DETOUR_SIGNS["fade_distance"]),
+}
+SEPARATION = {
+    "separation": Measure("separation", HIGHER),
+    "excess_wasserstein1": Measure("excess $W_1$ length", HIGHER),
+    "excess_fisher_rao": Measure("excess Fisher\N{EN DASH}Rao length", HIGHER),
+}
 STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
 NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
@@ -185,7 +219,7 @@ NEIGHBOURS = {
 }
 """Measures of each part of the evidence, in their order."""
 
-MEASURES = CONTAINMENT | PLAUSIBILITY | STABILITY | NEIGHBOURS
+MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | SEPARATION | STABILITY | NEIGHBOURS
 
 # --- Models and pairs ---
 
@@ -245,7 +279,7 @@ def model_label(model: str, classes: Sequence[str] = DIGITS) -> str:
     return _find_label(model, name_models(classes))
 
 
-def collect_words(classes: Sequence[str] = DIGITS) -> dict[str, dict[str, Any]]:
+def collect_words(classes: Sequence[str] = DIGITS) -> dict[str, Any]:
     """Return the words that the manuscript needs, by key, as JSON can hold them.
 
     Parameters
@@ -258,9 +292,11 @@ def collect_words(classes: Sequence[str] = DIGITS) -> dict[str, dict[str, Any]]:
     dict
         ``paths`` and ``models``: key -> label, Typst markup. ``measures``: key -> ``label``,
         ``sign`` (1 where higher is better, -1 where lower is, 0 where neither) and ``digits``, the
-        decimals to show.
+        decimals to show. ``detours``: measures of the images on a path that are none of how
+        plausible they are.
     """
     return {
+        "detours": list(DETOURS),
         "paths": {key: path.typst for key, path in {**PATHS, LATENT: DISTANCES[LATENT]}.items()},
         "measures": {
             key: {"label": measure.typst, "sign": measure.sign, "digits": measure.digits}

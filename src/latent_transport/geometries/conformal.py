@@ -148,7 +148,7 @@ class Conformal(Geometry):
             return torch.func.grad(lambda x: self.log_weight(x).sum())(at)  # (M, d)
 
         def bend(at: Tensor) -> Tensor:
-            _, pull = torch.func.vjp(slope, at)  # of one number a point, cheaper than forward mode
+            pull = torch.func.vjp(slope, at)[1]  # of one number a point, cheaper than forward mode
             rows = [pull(axis.expand_as(at))[0] for axis in axes]
             return torch.stack(rows, -1)  # (M, d, d)
 

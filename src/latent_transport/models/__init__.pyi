@@ -5,6 +5,7 @@ from .ensembles import load_ensemble as load_ensemble
 from .ensembles import save_ensemble as save_ensemble
 from .ensembles import train_ensemble as train_ensemble
 from .loading import load_geometry as load_geometry
+from .loading import load_subspace as load_subspace
 from .uncertainty import UncertainDecoder as UncertainDecoder
 from .uncertainty import fit_uncertainty as fit_uncertainty
 from .uncertainty import load_uncertainty as load_uncertainty

@@ -3,7 +3,7 @@
 Nothing here imports torch: names serve those who only plot and tabulate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -20,23 +20,37 @@ class Recipe:
         the ensemble, or the latent space itself.
     weighted : bool
         Whether a conformal weight, by the density of the codes, is applied.
+    active : bool
+        Whether it is of the active latent dimensions alone: its points are coordinates in the
+        subspace of :func:`latent_transport.load_subspace`.
+    regularised : bool
+        Whether the latent space's own metric is added.
+    published : bool
+        Whether the pipeline solves its geodesics as published, by StochMan's spline and Adam.
     """
 
     metric: str
     decoder: Literal["plain", "uncertain", "ensemble", "latent"] = "plain"
     weighted: bool = False
+    active: bool = field(default=False, kw_only=True)
+    regularised: bool = field(default=False, kw_only=True)
+    published: bool = field(default=False, kw_only=True)
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Arguments of :func:`latent_transport.load_geometry` that it needs beside ``name``."""
         return (
-            (*_FILES[self.decoder], "codes", "strength") if self.weighted else _FILES[self.decoder]
+            *_FILES[self.decoder],
+            *("codes",) * (self.weighted or self.active),
+            *("strength",) * self.weighted,
+            *("regularisation",) * self.regularised,
         )
 
     @property
     def plain(self) -> bool:
-        """Whether it is the trained decoder's own, without uncertainty or weight."""
-        return self.decoder == "plain" and not self.weighted
+        """Whether it is the trained decoder's own metric, and solved by the pipeline's solver."""
+        changed = self.weighted or self.active or self.regularised or self.published
+        return self.decoder == "plain" and not changed
 
     @property
     def takes_mixtures(self) -> bool:
@@ -54,6 +68,9 @@ _OF_SINGLE_LOGISTICS = ("Wasserstein2", "FisherRao")
 
 GEOMETRIES = {
     "wasserstein1": Recipe("Wasserstein1"),
+    "published": Recipe("Wasserstein1", published=True),
+    "active": Recipe("Wasserstein1", active=True),
+    "regularised": Recipe("Wasserstein1", regularised=True),
     "wasserstein2": Recipe("Wasserstein2"),
     "fisher-rao": Recipe("FisherRao"),
     "euclidean": Recipe("Euclidean"),

@@ -6,10 +6,12 @@ from typing import Any
 
 import torch
 
-from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.codes import Codes, active_dimensions
 from latent_transport.geometries.base import Geometry
+from latent_transport.geometries.combined import Combined
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
+from latent_transport.geometries.subspaces import Subspace
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.catalogue import GEOMETRIES, Recipe
 from latent_transport.models.densities import AggregatePosterior
@@ -34,13 +36,16 @@ def load_geometry(
     uncertainty: str | Path | None = None,
     ensemble: str | Path | None = None,
     strength: float | None = None,
+    regularisation: float | None = None,
     device: torch.device | str = "cpu",
 ) -> Geometry:
-    """Build one of :data:`GEOMETRIES` from the files of a model.
+    r"""Build one of :data:`GEOMETRIES` from the files of a model.
 
     Files that the geometry does not need (see :attr:`Recipe.needs`) are not opened. The density is
     that of :class:`latent_transport.models.densities.AggregatePosterior` on 2,000 codes of training
-    images; the weight is 1 at the mean log density of the codes of validation images.
+    images; the weight is 1 at the mean log density of the codes of validation images. Of the
+    active dimensions alone, the geometry's points are coordinates in :func:`load_subspace`. Where
+    the latent metric is added, the squared distance is :math:`d^2 + \lambda^2 \|\Delta z\|^2`.
 
     Parameters
     ----------
@@ -51,13 +56,16 @@ def load_geometry(
         ``ensemble.safetensors`` of the model.
     strength : float, optional
         Exponent of the conformal weight.
+    regularisation : float, optional
+        :math:`\lambda`, in units of the distance for one of the latent space.
     device : torch.device or str, optional
         Where the decoder is to be.
 
     Returns
     -------
     Geometry
-        Of the class that the recipe names, or :class:`Conformal` around it if that is weighted.
+        Of the class that the recipe names; :class:`Conformal` around it if that is weighted, the
+        first term of a :class:`Combined` if the latent metric is added.
 
     Raises
     ------
@@ -74,6 +82,7 @@ def load_geometry(
         "uncertainty": uncertainty,
         "ensemble": ensemble,
         "strength": strength,
+        "regularisation": regularisation,
     }
     for need in recipe.needs:
         if given[need] is None:
@@ -86,10 +95,42 @@ def load_geometry(
     if recipe.decoder == "latent":
         geometry = metric()
     else:
-        geometry = metric(_load_decoder(recipe, given, device))
+        decoder = _load_decoder(recipe, given, device)
+        if recipe.active:
+            geometry = metric(load_subspace(given["codes"], device=device).restrict(decoder))
+        else:
+            geometry = metric(decoder)
+    if recipe.regularised:
+        return Combined([geometry, LatentEuclidean()], [1, given["regularisation"]])
     if recipe.weighted:
         return _weigh(geometry, given["codes"], given["strength"], device)
     return geometry
+
+
+def load_subspace(codes: str | Path, *, device: torch.device | str = "cpu") -> Subspace:
+    """Active latent dimensions of a model, with the others held at the mean of the codes.
+
+    Parameters
+    ----------
+    codes : path
+        ``codes.safetensors`` of the model; those of training images count, by
+        :func:`active_dimensions`.
+    device : torch.device or str, optional
+        Where the mean is to be.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or does not fit, or no dimension is active.
+    """
+    train = Codes.load(codes).of("train")
+    dims = active_dimensions(train.mean)
+    if not len(dims):
+        raise DataError(
+            f"{codes} has codes whose mean varies along no latent dimension; expected one that is "
+            "active at least: train the model longer"
+        )
+    return Subspace(dims.tolist(), torch.from_numpy(train.mean.mean(0)).to(device))
 
 
 def _load_decoder(

@@ -29,7 +29,9 @@ NUMBERS = {
         "all planes/far/line/line": {"mean": 0.9, "mean_low": 0.9, "mean_high": 0.9},
         "digit1/far/line/line": {"mean": 0.5, "mean_low": 0.4, "mean_high": 0.6},
     },
-    "verdicts": {"1/all": {"verdict": "holds", "tests": 4, "low": 0.1, "high": 0.2, "value": 0.1}},
+    "verdicts": {
+        "inside/all": {"verdict": "supported", "tests": 4, "low": 0.1, "high": 0.2, "value": 0.1}
+    },
     "run": {"source": {"commit": "abc"}},
     "solvers": {"all/Gauss-Newton": {"median_energy_excess": 0.1}},
 }
@@ -77,8 +79,8 @@ def test_a_run_reproduces_itself():
         (("containment", "all/far/line/line", "mean"), 0.9299, "deviates"),
         (("containment", "all planes/far/line/line", "mean"), 0.883, "reproduced"),
         (("containment", "all planes/far/line/line", "mean"), 0.881, "deviates"),
-        (("verdicts", "1/all", "verdict"), "does not hold", "deviates"),
-        (("verdicts", "1/all", "verdict"), None, "missing"),
+        (("verdicts", "inside/all", "verdict"), "refuted", "deviates"),
+        (("verdicts", "inside/all", "verdict"), None, "missing"),
         (("models", "all", "bits_per_dim"), "much", "deviates"),
     ],
 )

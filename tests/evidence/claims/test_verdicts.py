@@ -4,17 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from latent_transport.evidence.claims.statements import CLAIMS
 from latent_transport.evidence.claims.verdicts import judge_claims
-from latent_transport.evidence.vocabulary import PLAUSIBILITY
+from latent_transport.evidence.vocabulary import PARTS, PATHS, PLAUSIBILITY
 from latent_transport.storage import DataError
 
-HALF = -(-len(PLAUSIBILITY) // 2)
-THRESHOLDS = {
-    "share_inside": 0.95,
-    "share_margin": 0.01,
-    "separation": 0.05,
-    "excess": 0.01,
-    "conditions": 0.5,
+MEASURES = {
+    "containment": ("share_inside", 0.95),
+    "plausibility": ("confidence", 0.0),
+    "separation": ("excess_wasserstein1", 0.01),
+    "stability": ("coefficient", 0.0),
+    "neighbours": ("accuracy", 0.0),
+}
+DECLARED = {
+    name: {"measure": measure, "pairs": "far", "threshold": threshold}
+    for name, claim in CLAIMS.items()
+    for measure, threshold in [MEASURES[claim.part]]
 }
 
 
@@ -30,8 +35,8 @@ def make_row(
     }
 
 
-def judge(thresholds=THRESHOLDS, **rows):
-    return judge_claims({name: pd.DataFrame(part) for name, part in rows.items()}, thresholds)
+def judge(declared=DECLARED, **rows):
+    return judge_claims({name: pd.DataFrame(part) for name, part in rows.items()}, declared)
 
 
 def verdict_of(claim, **rows):
@@ -40,32 +45,52 @@ def verdict_of(claim, **rows):
     return verdict
 
 
-def inside(mean, difference, path="wasserstein1", reference="line", **options):
-    return make_row(
-        path, "share_inside", mean, reference=reference, difference=difference, **options
-    )
+def inside(mean, path="wasserstein1", **options):
+    return make_row(path, "share_inside", mean, reference="line", difference=0.0, **options)
 
 
 @pytest.mark.parametrize(
-    ("mean", "difference", "verdict"),
+    ("mean", "verdict"),
     [
-        (0.99, 0.0, "holds"),
-        (0.99, -0.008, "holds"),  # within the margin
-        (0.99, -0.02, "holds with conditions"),
-        (0.9505, 0.0, "holds with conditions"),  # the lower bound decides
-        (0.92, -0.04, "does not hold"),
+        (0.99, "supported"),
+        (0.9515, "supported"),
+        (0.9505, "undecided"),  # the whole interval decides
+        (0.9495, "undecided"),
+        (0.9485, "refuted"),
+        (0.1, "refuted"),
     ],
 )
-def test_geodesics_lie_inside(mean, difference, verdict):
-    assert verdict_of("1", containment=[inside(mean, difference)]) == verdict
+def test_the_whole_interval_decides(mean, verdict):
+    assert verdict_of("inside", containment=[inside(mean)]) == verdict
+    assert verdict_of("active", containment=[inside(mean, "active")]) == verdict
+    assert verdict_of("uncertain", containment=[inside(mean, "uncertain")]) == verdict
+
+
+def test_an_interval_of_no_width_at_the_threshold_decides_nothing():
+    assert verdict_of("inside", containment=[inside(0.95, width=0.0)]) == "undecided"
+    assert verdict_of("inside", containment=[inside(1.0, width=0.0)]) == "supported"
+
+
+def test_the_declared_kind_of_pairs_decides_alone():
+    rows = [inside(0.99), inside(0.5, kind="random")]
+    verdicts, tests = judge(containment=rows)
+    assert verdicts["verdict"].tolist() == ["supported"]
+    assert verdicts[["tests", "supported", "refuted"]].to_numpy().tolist() == [[2, 1, 1]]
+    assert tests[["kind", "verdict", "primary"]].to_numpy().tolist() == [
+        ["far", "supported", True],
+        ["random", "refuted", False],
+    ]
+    random = {**DECLARED, "inside": {**DECLARED["inside"], "pairs": "random"}}
+    assert judge(random, containment=rows)[0]["verdict"].tolist() == ["refuted"]
+    assert judge(random, containment=rows[:1])[0].empty
 
 
 def test_planes_are_judged_together_where_they_are_pooled():
-    single = [inside(0.5, -0.5, model=f"digit{digit}") for digit in (0, 1)]
+    single = [inside(0.5, model=f"digit{digit}") for digit in (0, 1)]
     verdicts, _ = judge(containment=single)
     assert verdicts["model"].tolist() == ["digit0", "digit1"]
-    verdicts, _ = judge(containment=[*single, inside(0.99, 0.0, model="all planes")])
-    assert verdicts[["model", "verdict"]].to_numpy().tolist() == [["all planes", "holds"]]
+    verdicts, _ = judge(containment=[*single, inside(0.99, model="all planes")])
+    assert verdicts[["model", "verdict"]].to_numpy().tolist() == [["all planes", "supported"]]
 
 
 def images(path, reference, advantages):
@@ -83,105 +108,106 @@ def images(path, reference, advantages):
 
 def test_each_measure_counts_in_its_own_direction():
     verdicts, tests = judge(plausibility=images("wasserstein1", "line", 0.1))
-    assert verdicts["verdict"].tolist() == ["holds"]
-    assert verdicts["claim"].tolist() == ["2b"]
+    assert verdicts["verdict"].tolist() == ["supported"]
+    assert verdicts["claim"].tolist() == ["line"]
     np.testing.assert_allclose(tests["value"], 0.1)
     np.testing.assert_allclose(tests["low"], 0.099)
     assert (tests["low"] <= tests["high"]).all()
 
 
-def test_a_difference_whose_interval_has_zero_is_no_advantage():
-    assert verdict_of("2b", plausibility=images("wasserstein1", "line", 0.0005)) == "does not hold"
+def test_a_difference_whose_interval_has_zero_decides_nothing():
+    assert verdict_of("line", plausibility=images("wasserstein1", "line", 0.0005)) == "undecided"
 
 
 def test_a_comparison_is_found_the_other_way_round():
     rows = images("interpolation", "wasserstein1", -0.1)
-    assert verdict_of("2a", plausibility=rows) == "holds"
+    assert verdict_of("images", plausibility=rows) == "supported"
     rows = images("interpolation", "wasserstein1", 0.1)
-    assert verdict_of("2a", plausibility=rows) == "does not hold"
+    assert verdict_of("images", plausibility=rows) == "refuted"
+    rows = images("wasserstein1", "fade", 0.1)
+    assert verdict_of("reconstructions", plausibility=rows) == "supported"
 
 
-@pytest.mark.parametrize(
-    ("passed", "verdict"),
-    [
-        (len(PLAUSIBILITY), "holds"),
-        (HALF, "holds with conditions"),
-        (HALF - 1, "does not hold"),
-        (0, "does not hold"),
-    ],
-)
-def test_conditions_need_a_share_of_the_tests(passed, verdict):
-    rows = images("wasserstein1", "line", 0.1)[:passed]
-    rows += images("wasserstein1", "line", -0.1)[passed:]
+def test_no_other_measure_changes_a_verdict():
+    rows = images("wasserstein1", "line", -0.1)
+    rows[list(PLAUSIBILITY).index("confidence")] = images("wasserstein1", "line", 0.1)[0]
     verdicts, tests = judge(plausibility=rows)
-    assert verdicts["verdict"].tolist() == [verdict]
-    assert verdicts["passed"].tolist() == [passed]
-    assert verdicts["tests"].tolist() == [len(PLAUSIBILITY)]
-    assert tests["holds"].sum() == passed
-    listed = verdicts["conditions"].iloc[0]
-    assert (listed.count("vs line") == passed) == (
-        verdict == "holds with conditions" or passed == 0
-    )
+    assert verdicts["verdict"].tolist() == ["supported"]
+    count = len(PLAUSIBILITY)
+    assert verdicts[["tests", "supported", "refuted"]].to_numpy().tolist() == [
+        [count, 1, count - 1]
+    ]
+    assert tests.loc[tests["primary"], "measure"].tolist() == ["confidence"]
 
 
-def test_no_test_passed_is_no_condition_whatever_the_share():
-    rows = {"plausibility": images("wasserstein1", "line", -0.1)}
-    verdicts, _ = judge({**THRESHOLDS, "conditions": 0.0}, **rows)
-    assert verdicts["verdict"].tolist() == ["does not hold"]
+def test_the_threshold_is_that_of_the_measure_which_decides():
+    declared = {**DECLARED, "line": {**DECLARED["line"], "threshold": 0.2}}
+    verdicts, tests = judge(declared, plausibility=images("wasserstein1", "line", 0.1))
+    assert verdicts["verdict"].tolist() == ["refuted"]
+    assert tests.set_index("measure")["threshold"].to_dict() == {
+        name: 0.2 if name == "confidence" else 0.0 for name in PLAUSIBILITY
+    }
 
 
-def test_every_further_geometry_is_compared_with_the_line():
+def test_every_further_geometry_is_compared_with_the_line_and_no_control():
     rows = images("density", "line", 0.1) + images("euclidean", "line", -0.1)
+    rows += images("fade", "line", 0.1) + images("prior", "line", 0.1)
     verdicts, _ = judge(plausibility=rows)
     assert verdicts[["claim", "path", "verdict"]].to_numpy().tolist() == [
-        ["4b", "density", "holds"],
-        ["4b", "euclidean", "does not hold"],
+        ["geometries", "density", "supported"],
+        ["geometries", "euclidean", "refuted"],
     ]
 
 
-def test_the_least_convincing_test_is_shown():
-    rows = [inside(0.99, 0.0, kind="random"), inside(0.99, -0.02)]
-    verdicts, _ = judge(containment=rows)
+def test_what_decides_is_shown():
+    verdicts, _ = judge(plausibility=images("wasserstein1", "line", -0.02))
     row = verdicts.iloc[0]
-    assert row["weakest"] == "far share inside vs line"
+    assert row[["by", "of", "against"]].tolist() == ["confidence", "far", "line"]
     assert row[["value", "low", "high", "threshold"]].tolist() == pytest.approx(
-        [-0.02, -0.021, -0.019, -0.01]
+        [-0.02, -0.021, -0.019, 0]
     )
-
-
-def test_uncertainty_keeps_far_geodesics_inside():
-    rows = [
-        inside(0.97, 0.05, path="uncertain", reference="wasserstein1"),
-        inside(0.1, -0.9, path="uncertain", reference="wasserstein1", kind="random"),
-    ]
-    assert verdict_of("4a", containment=rows) == "holds"
-    rows[0] = inside(0.97, 0.0, path="uncertain", reference="wasserstein1")
-    assert verdict_of("4a", containment=rows) == "holds with conditions"
+    assert "straight latent line" in row["statement"]
 
 
 def test_separation_stability_and_neighbours():
     separation = [
-        make_row("wasserstein1", measure, 0.06)
-        for measure in ("separation", "excess_wasserstein1", "excess_fisher_rao")
+        make_row("wasserstein1", measure, value)
+        for measure, value in (("separation", 0.06), ("excess_wasserstein1", 0.005))
     ]
-    assert verdict_of("3a", separation=separation) == "holds"
+    assert verdict_of("separation", separation=separation) == "refuted"
     stability = [make_row("wasserstein1", "coefficient", 0.05, reference="latent", difference=-0.1)]
-    assert verdict_of("5", stability=stability) == "holds"
+    assert verdict_of("stability", stability=stability) == "supported"
     neighbours = [
         make_row("wasserstein1", "accuracy", 0.9, reference="latent", difference=0.1),
         make_row("wasserstein1", "purity", 0.9, reference="latent", difference=-0.1),
     ]
-    assert verdict_of("6", neighbours=neighbours) == "holds with conditions"
+    assert verdict_of("neighbours", neighbours=neighbours) == "supported"
 
 
 def test_without_evidence_there_is_no_verdict():
-    verdicts, tests = judge_claims({}, THRESHOLDS)
+    verdicts, tests = judge_claims({}, DECLARED)
     assert len(verdicts) == len(tests) == 0
     assert "verdict" in verdicts
+    assert "verdict" in tests
 
 
 def test_what_is_missing_is_named():
-    with pytest.raises(DataError, match="thresholds lack excess"):
-        judge({key: value for key, value in THRESHOLDS.items() if key != "excess"})
+    some = {name: part for name, part in DECLARED.items() if name != "line"}
+    with pytest.raises(DataError, match="of the claim line there is no measure, pairs, threshold"):
+        judge(some)
+    with pytest.raises(
+        DataError, match="inside cannot be judged by confidence; expected one of sh"
+    ):
+        judge({**DECLARED, "inside": {**DECLARED["line"]}})
     with pytest.raises(DataError, match="containment lacks the columns measure"):
         judge(containment=[{"path": "line"}])
+
+
+def test_claims_are_of_parts_and_paths_that_there_are():
+    for claim in CLAIMS.values():
+        assert PARTS[claim.part].judged
+        assert claim.path is None or claim.path in PATHS
+        assert claim.measures
+    assert {claim.part for claim in CLAIMS.values()} == {
+        name for name, part in PARTS.items() if part.judged
+    }

@@ -9,6 +9,7 @@ from torch.distributions import Normal
 from latent_transport.evidence.measures.connections import connect_pairs, measure_starts
 from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.settings import SolverSettings
+from latent_transport.geometries.subspaces import Subspace
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 
 torch.set_num_threads(1)
@@ -48,6 +49,20 @@ def test_geodesics_of_a_bent_plane_are_shorter_than_lines():
     assert (table["length"] <= table["line_length"] * (1 + 1e-5)).all()
     assert table["shortening"].max() > 0.001
     np.testing.assert_allclose(table["shortening"], 1 - table["length"] / table["line_length"])
+
+
+def test_geodesics_of_a_subspace_join_the_ends_and_run_straight_in_the_other_coordinates():
+    z0, z1 = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1)).unbind()
+    subspace = Subspace([0, 2], at=torch.zeros(3))
+    pairs = pd.DataFrame({"pair": range(5)})
+    table, curves = connect_pairs(BENT, pairs, z0, z1, SETTINGS, subspace=subspace)
+    inner, expected = connect_pairs(BENT, pairs, z0[:, [0, 2]], z1[:, [0, 2]], SETTINGS)
+    np.testing.assert_array_equal(curves.points[..., [0, 2]], expected.points)
+    straight = np.linspace(z0[:, 1].numpy(), z1[:, 1].numpy(), 257, axis=1)
+    np.testing.assert_allclose(curves.points[..., 1], straight, atol=1e-6)
+    np.testing.assert_allclose(curves.points[:, [0, -1]], torch.stack((z0, z1), 1), atol=1e-6)
+    for name in ("length", "line_length"):
+        np.testing.assert_array_equal(table[name], inner[name])
 
 
 def test_no_pairs_give_an_empty_table_and_no_curves():

@@ -6,23 +6,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
+    draw_codes,
+    draw_floors,
     load_paths,
     measure_containment,
+    measure_norms,
 )
 from latent_transport.storage import DataError
 
 
-def draw_codes(count, dims=2, seed=0):
+def draw_points(count, dims=2, seed=0):
     return np.random.default_rng(seed).standard_normal((count, dims)).astype(np.float32)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3, 20])
 @pytest.mark.parametrize("neighbours", [1, 7])
 def test_scores_are_distances_to_the_kth_nearest_code(dims, neighbours):
-    codes, points = draw_codes(80, dims), draw_codes(30, dims, seed=1).reshape(5, 6, dims)
+    codes, points = draw_points(80, dims), draw_points(30, dims, seed=1).reshape(5, 6, dims)
     region = LatentRegion.fit(codes, points[0], neighbours=neighbours)
     distances = np.sort(cdist(points.reshape(-1, dims), codes), axis=1)[:, neighbours - 1]
     np.testing.assert_allclose(region.scores(points), distances.reshape(5, 6), rtol=1e-5)
@@ -33,15 +37,15 @@ def test_scores_are_distances_to_the_kth_nearest_code(dims, neighbours):
     st.integers(1, 60), st.sampled_from([0.5, 0.9, 0.99, 1.0]), st.integers(0, 5), st.integers(1, 9)
 )
 def test_the_region_is_the_smallest_that_holds_the_share(count, share, seed, neighbours):
-    codes, held_out = draw_codes(50), draw_codes(count, seed=seed + 1)
+    codes, held_out = draw_points(50), draw_points(count, seed=seed + 1)
     region = LatentRegion.fit(codes, held_out, share=share, neighbours=neighbours)
     assert region.contains(held_out).mean() >= share - 1e-12
     assert (region.scores(held_out) < region.boundary).mean() < share
 
 
 def test_about_the_share_of_fresh_codes_lies_inside():
-    region = LatentRegion.fit(draw_codes(4000), draw_codes(4000, seed=1), share=0.9)
-    assert region.contains(draw_codes(4000, seed=2)).mean() == pytest.approx(0.9, abs=0.02)
+    region = LatentRegion.fit(draw_points(4000), draw_points(4000, seed=1), share=0.9)
+    assert region.contains(draw_points(4000, seed=2)).mean() == pytest.approx(0.9, abs=0.02)
 
 
 def test_a_hole_between_the_codes_is_outside():
@@ -61,6 +65,7 @@ def test_containment_of_known_curves():
     inside, outside = np.linspace(0.2, 0.8, 11), np.linspace(1.0, 1.1, 11)
     found = measure_containment(region, np.stack([inside, outside])[..., None])
     np.testing.assert_allclose(found["share_inside"], [1, 0.25], rtol=1e-5)  # from 1.000 to 1.025
+    np.testing.assert_allclose(found["points_inside"], [1, 3 / 11])
     assert found["worst_excursion"][0] < 1
     assert found["worst_excursion"][1] == pytest.approx(0.11 / 0.035)
 
@@ -70,13 +75,50 @@ def test_share_inside_does_not_depend_on_the_speed():
     t = np.linspace(0, 1, 201)
     found = measure_containment(region, np.stack([0.9 + 0.2 * t, 0.9 + 0.2 * t**3])[..., None])
     np.testing.assert_allclose(found["share_inside"], 0.625, atol=0.01)
+    assert found["points_inside"][0] == pytest.approx(0.625, abs=0.01)
+    assert found["points_inside"][1] == pytest.approx(0.625 ** (1 / 3), abs=0.01)
     still = measure_containment(region, np.full((1, 5, 1), 0.5))
     np.testing.assert_allclose(still["share_inside"], 1)
 
 
+def make_codes(count, dims, seed):
+    """Codes of which all dimensions but two have collapsed, as a trained encoder makes them."""
+    rng = np.random.default_rng(seed)
+    mean = (0.9 * rng.standard_normal((count, dims))).astype(np.float32)
+    scale = np.full((count, dims), (1 - 0.9**2) ** 0.5, np.float32)
+    mean[:, 2:], scale[:, 2:] = 0, 1
+    other = np.zeros(count, np.uint8)
+    return Codes(mean, scale, other, np.arange(count), other)
+
+
+def test_a_region_of_posterior_samples_holds_them_and_one_of_the_means_does_not():
+    train, validation, test = (make_codes(3000, 5, seed) for seed in range(3))
+    rng = np.random.default_rng(3)
+    region = LatentRegion.fit(draw_codes(train, rng), draw_codes(validation, rng))
+    of_means = LatentRegion.fit(train.mean, validation.mean)
+    floors = draw_floors(test, rng, (100, 50))
+    assert list(floors) == ["images", "posterior", "prior"]
+    assert {points.shape for points in floors.values()} == {(100, 50, 5)}
+    assert region.contains(floors["posterior"]).mean() == pytest.approx(0.99, abs=0.01)
+    assert region.contains(floors["prior"]).mean() == pytest.approx(0.99, abs=0.01)
+    assert region.contains(floors["images"]).mean() > 0.99
+    assert of_means.contains(floors["images"]).mean() == pytest.approx(0.99, abs=0.01)
+    assert of_means.contains(floors["posterior"]).mean() < 0.2
+    assert {points.dtype for points in floors.values()} == {np.dtype(np.float32)}
+
+
+def test_norms_are_means_over_the_length():
+    t = np.linspace(0, 1, 2001)[:, None]
+    straight = t * np.array([[3.0, 4.0]])  # from 0 to 5 evenly
+    hurried = t**4 * np.array([[3.0, 4.0]])
+    still = np.full((2001, 2), [0.6, 0.8])
+    found = measure_norms(np.stack([straight, hurried, still]))
+    np.testing.assert_allclose(found, [2.5, 2.5, 1], rtol=1e-3)
+
+
 def test_excursion_is_at_most_one_where_the_curve_stays_inside():
-    region = LatentRegion.fit(draw_codes(200), draw_codes(100, seed=1), share=0.9)
-    curves = 2 * draw_codes(400, seed=2).reshape(100, 4, 2)
+    region = LatentRegion.fit(draw_points(200), draw_points(100, seed=1), share=0.9)
+    curves = 2 * draw_points(400, seed=2).reshape(100, 4, 2)
     found = measure_containment(region, curves)
     wholly = np.isclose(found["share_inside"], 1)
     assert 0 < wholly.sum() < 100
@@ -85,7 +127,7 @@ def test_excursion_is_at_most_one_where_the_curve_stays_inside():
 
 
 def test_points_and_codes_are_left_as_they_are():
-    codes, held_out = draw_codes(50), draw_codes(20, seed=1)
+    codes, held_out = draw_points(50), draw_points(20, seed=1)
     copies = codes.copy(), held_out.copy()
     LatentRegion.fit(codes, held_out).contains(held_out)
     assert np.array_equal(codes, copies[0])
@@ -95,14 +137,14 @@ def test_points_and_codes_are_left_as_they_are():
 @pytest.mark.parametrize(
     ("codes", "held_out", "options", "message"),
     [
-        (draw_codes(20), draw_codes(5, 3), {}, r"held-out codes have shape \(5, 3\)"),
-        (draw_codes(20), draw_codes(0), {}, r"held-out codes have shape \(0, 2\)"),
-        (draw_codes(20)[0], draw_codes(5), {}, r"codes have shape \(2,\)"),
-        (draw_codes(20), draw_codes(5) * np.nan, {}, "held-out codes are not finite"),
-        (draw_codes(20), draw_codes(5), {"share": 0}, "share is 0"),
-        (draw_codes(20), draw_codes(5), {"share": 1.1}, "share is 1.1"),
-        (draw_codes(20), draw_codes(5), {"neighbours": 21}, "neighbours is 21; expected 1 to 20"),
-        (draw_codes(20), draw_codes(5), {"neighbours": 0}, "neighbours is 0"),
+        (draw_points(20), draw_points(5, 3), {}, r"held-out codes have shape \(5, 3\)"),
+        (draw_points(20), draw_points(0), {}, r"held-out codes have shape \(0, 2\)"),
+        (draw_points(20)[0], draw_points(5), {}, r"codes have shape \(2,\)"),
+        (draw_points(20), draw_points(5) * np.nan, {}, "held-out codes are not finite"),
+        (draw_points(20), draw_points(5), {"share": 0}, "share is 0"),
+        (draw_points(20), draw_points(5), {"share": 1.1}, "share is 1.1"),
+        (draw_points(20), draw_points(5), {"neighbours": 21}, "neighbours is 21; expected 1 to 20"),
+        (draw_points(20), draw_points(5), {"neighbours": 0}, "neighbours is 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(codes, held_out, options, message):

@@ -14,6 +14,7 @@ from torch.distributions import Categorical, Normal
 
 from latent_transport.evidence.measures import plausibility
 from latent_transport.evidence.measures.classifiers import Classifier
+from latent_transport.evidence.measures.detours import measure_detours
 from latent_transport.evidence.measures.plausibility import (
     Judge,
     extract_features,
@@ -23,7 +24,8 @@ from latent_transport.evidence.measures.plausibility import (
     nearest_distances,
     pixel_entropy,
 )
-from latent_transport.geometries.measures import points_along
+from latent_transport.geometries.measures import equal_length_parameters, points_along
+from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import VAE, Architecture
 
 torch.set_num_threads(1)
@@ -246,7 +248,9 @@ def test_points_on_polylines_are_numpys(corners, parameters, seed):
 def judge():
     vae = make_vae(latent_dim=2, data_dim=784).float()
     classifier = Classifier().eval().requires_grad_(False)
-    return Judge(vae, classifier, extract_features(classifier, draw_images(30, 784)), samples=3)
+    features = extract_features(classifier, draw_images(30, 784))
+    other = make_vae(latent_dim=2, data_dim=784, seed=1).float()
+    return Judge(vae.decoder, other, classifier, features, samples=3)
 
 
 def test_the_judge_averages_along_each_path(judge):
@@ -270,3 +274,29 @@ def test_the_judge_averages_along_each_path(judge):
     features = judge.classifier.features(images)  # (2, 5, F)
     distances = (features[:, :, None] - judge.references).norm(dim=-1).amin(-1)  # (2, 5)
     torch.testing.assert_close(found["nearest_distance"], distances.mean(1), rtol=1e-3, atol=1e-3)
+
+
+def test_paths_are_judged_at_equal_steps_of_length_and_charged_for_detours(judge):
+    points = draw(2, 9, 2, seed=3).float()
+    fractions = torch.tensor([0.25, 0.5, 0.75])
+    found = judge.measure_paths(points, fractions, torch.Generator().manual_seed(0))
+    geometry = Wasserstein1(judge.decoder)
+    torch.testing.assert_close(found["length"], geometry.curve_length(points))
+    z = points_along(points, equal_length_parameters(geometry, points, fractions))
+    there = judge.measure_points(z, torch.Generator().manual_seed(0))
+    assert set(found) == {*there, "length", "largest_step", "retreat", "fade_distance"}
+    for name, values in there.items():
+        torch.testing.assert_close(found[name], values)
+    images = judge.decoder(torch.cat((points[:, :1], z, points[:, -1:]), 1)).mean
+    for name, values in measure_detours(images, judge.classifier.features(images)).items():
+        torch.testing.assert_close(found[name], values)
+
+
+def test_cross_fades_are_as_long_as_their_ends_are_apart(judge):
+    ends, fractions = draw_images(3, 2, 784, seed=4), torch.tensor([0.2, 0.6])
+    found = judge.measure_fades(ends, fractions, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found["length"], (ends[:, 1] - ends[:, 0]).norm(dim=-1))
+    torch.testing.assert_close(found["fade_distance"], torch.zeros(3), rtol=0, atol=1e-4)
+    inner = torch.stack([ends[:, 0].lerp(ends[:, 1], t) for t in (0.2, 0.6)], 1)
+    expected = judge.measure(inner, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found["confidence"], expected["confidence"])

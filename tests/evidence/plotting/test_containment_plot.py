@@ -12,19 +12,19 @@ from panel_checks import (
 )
 
 from latent_transport.datasets.classes import DIGITS, write_classes
-from latent_transport.evidence.plotting.containment import plot_containment
-from latent_transport.evidence.vocabulary import CONTAINMENT, path_label
+from latent_transport.evidence.plotting.containment import DRAWN, plot_containment
+from latent_transport.evidence.vocabulary import path_label
 from workflow.scripts import plot_containment as script
 
 
 def test_containment_shows_every_model_and_measure():
-    summary = make_summary(CONTAINMENT, ["digit0", "all planes", "all"])
+    summary = make_summary(DRAWN, ["digit0", "all planes", "all"])
     figure = plot_containment(summary)
     names = ["line", "wasserstein1", "fisher-rao", "home-made"]
     assert len(figure.axes) == 4
     for number, model in enumerate(("all planes", "all")):
         part = summary[summary["model"] == model]
-        for axes, measure in zip(figure.axes[2 * number :], CONTAINMENT, strict=False):
+        for axes, measure in zip(figure.axes[2 * number :], DRAWN, strict=False):
             check_panel(axes, part, measure, names)
             line = part[(part["path"] == "line") & (part["measure"] == measure)]
             assert reference_lines(axes) == pytest.approx(sorted(set(line["mean"])))
@@ -36,7 +36,7 @@ def test_containment_shows_every_model_and_measure():
 
 
 def test_models_can_be_chosen_and_stand_alone():
-    summary = make_summary(CONTAINMENT, ["digit0", "digit4"])
+    summary = make_summary(DRAWN, ["digit0", "digit4"])
     assert len(plot_containment(summary).axes) == 4
     figure = plot_containment(summary, ["digit4"])
     assert len(figure.axes) == 2
@@ -46,8 +46,8 @@ def test_models_can_be_chosen_and_stand_alone():
 def test_models_may_have_other_paths():
     summary = pd.concat(
         [
-            make_summary(CONTAINMENT, ["all planes"], ["line", "wasserstein1"]),
-            make_summary(CONTAINMENT, ["all"], ["line", "ensemble", "wasserstein1"]),
+            make_summary(DRAWN, ["all planes"], ["line", "wasserstein1"]),
+            make_summary(DRAWN, ["all"], ["line", "ensemble", "wasserstein1"]),
         ]
     )
     figure = plot_containment(summary)
@@ -58,10 +58,10 @@ def test_models_may_have_other_paths():
 
 
 def test_tables_that_do_not_fit_are_refused():
-    check_refusals(plot_containment, CONTAINMENT, ["digit7"])
+    check_refusals(plot_containment, DRAWN, ["digit7"])
 
 
 def test_the_script_draws_the_table_on_disk(tmp_path):
     write_classes(tmp_path / "classes.txt", DIGITS)
     options = ["--classes", str(tmp_path / "classes.txt")]
-    check_script(script, plot_containment, CONTAINMENT, tmp_path, *options)
+    check_script(script, plot_containment, DRAWN, tmp_path, *options)

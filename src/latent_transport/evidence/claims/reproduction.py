@@ -18,7 +18,7 @@ REPRODUCED, DEVIATES, MISSING = "reproduced", "deviates", "missing"
 _LEFT_OUT_TABLES = ("run", "wasserstein1", "solvers", "scaling", "tests")
 _LEFT_OUT = (
     r".*seconds.*|epochs|best_epoch|.*iterations|digits|"
-    r"statement|conditions|weakest|threshold|passed|value|difference|(.+_)?(low|high)"
+    r"statement|threshold|supported|refuted|value|difference|(.+_)?(low|high)"
 )
 
 # Intervals are over pairs, with one model. When it was trained again with another seed, means
@@ -160,7 +160,8 @@ def _choose_tolerance(
         return EQUAL, 0.0
     low, high = siblings.get(f"{column}_low"), siblings.get(f"{column}_high")
     if value is not None and low is not None and high is not None:
-        least = _LEAST_OF_SHARES if "/share_inside/" in f"/{row}/" else _LEAST * abs(float(value))
+        share = re.search(r"/(share_inside|points_inside|share_of_means)/", f"/{row}/")
+        least = _LEAST_OF_SHARES if share else _LEAST * abs(float(value))
         return ABSOLUTE, max(_WIDTHS * (float(high) - float(low)), least)
     return next((kind, size) for like, kind, size in _TOLERANCES if re.fullmatch(like, column))
 

@@ -1,48 +1,33 @@
-"""Verdicts on the paper's claims, computed from tables with intervals and stated thresholds.
+"""Verdicts on the paper's claims, by the measure that the config declares for each.
 
-A claim is a set of tests. A test takes a mean, or a paired difference in the direction that the
-claim asserts, and asks whether the lower bound of its 95 % interval reaches a threshold. A claim
-*holds* when all of its tests do, *holds with conditions* when at least a stated share of them do,
-and *does not hold* otherwise.
+A claim is judged by one interval: the 95 % interval of a mean, or of a paired difference in the
+direction that the claim asserts, on one kind of pairs. Above the declared threshold it *supports*
+the claim, below it *refutes* it, and around it leaves it *undecided*. All other measures and kinds
+of pairs are tested alike, and told beside; no verdict depends on them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from latent_transport.evidence.keys import (
-    FAR,
-    HIGHER,
-    INTERPOLATION,
-    LATENT,
-    LINE,
-    OURS,
-    PLANES,
-    RIVAL,
-)
-from latent_transport.evidence.vocabulary import (
-    CONTAINMENT,
-    NEIGHBOURS,
-    PLAUSIBILITY,
-    STABILITY,
-    Measure,
-)
+from latent_transport.evidence.claims.statements import CLAIMS, Claim
+from latent_transport.evidence.keys import PLANES
+from latent_transport.evidence.vocabulary import FURTHER
 from latent_transport.storage import DataError
 
-HOLDS, CONDITIONS, FAILS = "holds", "holds with conditions", "does not hold"
+SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 
-THRESHOLDS = ("share_inside", "share_margin", "separation", "excess", "conditions")
+DECLARED = ("measure", "pairs", "threshold")
 
 
 @dataclass(frozen=True)
 class Test:
-    """One comparison of a claim: whether ``low``, a 95 % bound, reaches the threshold."""
+    """One comparison of a claim: its interval, and the value with which that is compared."""
 
     __test__ = False  # pytest would take it for a test of its own
 
     claim: str
-    statement: str
     model: str
     path: str
     kind: str
@@ -52,21 +37,18 @@ class Test:
     low: float
     high: float
     threshold: float
-    strict: bool
+    primary: bool
 
     @property
-    def holds(self) -> bool:
-        """Whether the lower bound reaches the threshold, or exceeds it where that is asked."""
-        return self.low > self.threshold if self.strict else self.low >= self.threshold
-
-    @property
-    def margin(self) -> float:
-        """Distance of the lower bound from the threshold, in widths of the interval."""
-        return (self.low - self.threshold) / max(self.high - self.low, 1e-12)
+    def verdict(self) -> str:
+        """What the interval says of the claim."""
+        if self.low > self.threshold:
+            return SUPPORTED
+        return REFUTED if self.high < self.threshold else UNDECIDED
 
 
 def judge_claims(
-    tables: Mapping[str, pd.DataFrame], thresholds: Mapping[str, float]
+    tables: Mapping[str, pd.DataFrame], declared: Mapping[str, Mapping[str, str | float]]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Judge every claim on which there is evidence.
 
@@ -78,47 +60,47 @@ def judge_claims(
         difference_low, difference_high``: a row for each measure and path, and for each reference
         that the path is compared with, pair by pair. ``path`` may be called ``geometry`` or
         ``distance``; ``model`` and ``kind`` may be missing.
-    thresholds : mapping of str to float
-        ``share_inside``, least mean share of a curve inside the region of the codes;
-        ``share_margin``, by how much that share may fall short of the straight line's;
-        ``separation``, least mean separation of two geodesics, relative to that of their ends;
-        ``excess``, least mean relative excess length of a curve that is not the geodesic;
-        ``conditions``, least share of its tests with which a claim holds with conditions.
+    declared : mapping of str to mapping
+        By what each of :data:`~latent_transport.evidence.claims.statements.CLAIMS` is judged:
+        ``measure``, the ``pairs`` of one kind, and the ``threshold`` of the mean, or of the
+        difference to the claim's reference in the claim's favour. Other measures of differences are
+        tested against 0.
 
     Returns
     -------
     verdicts : DataFrame
-        A row a claim, model and path: ``claim, statement, model, path, tests, passed, verdict,
-        conditions`` (the tests that hold, if only some do), ``weakest`` (the least convincing
-        test), and that test's ``value, low, high, threshold``.
+        A row a claim, model and path: ``claim, statement, model, path, verdict``; the measure, kind
+        of pairs and reference of its primary test, ``by, of, against``, and that test's ``value,
+        low, high, threshold``; the number of all ``tests``, and of those ``supported`` and
+        ``refuted``.
     tests : DataFrame
         A row a test. Differences count in the claim's favour: positive is as claimed.
 
     Raises
     ------
     DataError
-        If a threshold or a column is missing.
+        If of a claim nothing, or not all, is declared, or a measure that is none of its own; or if
+        a table lacks a column.
     """
-    missing = [name for name in THRESHOLDS if name not in thresholds]
-    if missing:
-        raise DataError(f"thresholds lack {', '.join(missing)}; set the keys evidence.thresholds")
+    _check_declarations(declared)
     evidence = Evidence({name: _normalise(table, name) for name, table in tables.items()})
-    tests = list(_iterate_tests(evidence, thresholds))
+    tests = [
+        test
+        for name, claim in CLAIMS.items()
+        for test in _iterate_tests(evidence, name, claim, declared[name])
+    ]
     claims: dict[tuple[str, str, str], list[Test]] = {}
     for test in tests:
         claims.setdefault((test.claim, test.model, test.path), []).append(test)
-    verdicts = [_decide(group, thresholds["conditions"]) for group in claims.values()]
-    rows = [{**asdict(test), "holds": test.holds} for test in tests]
-    columns = [*Test.__dataclass_fields__, "holds"]
-    return (
-        pd.DataFrame(verdicts, columns=VERDICT_COLUMNS),
-        pd.DataFrame(rows, columns=columns).drop(columns=["statement", "strict"]),
-    )
+    verdicts = [row for group in claims.values() for row in _decide(group)]
+    columns = [*Test.__dataclass_fields__, "verdict"]
+    rows = [{**asdict(test), "verdict": test.verdict} for test in tests]
+    return pd.DataFrame(verdicts, columns=VERDICT_COLUMNS), pd.DataFrame(rows, columns=columns)
 
 
 VERDICT_COLUMNS = [
-    *("claim", "statement", "model", "path", "verdict", "tests", "passed", "conditions"),
-    *("weakest", "value", "low", "high", "threshold"),
+    *("claim", "statement", "model", "path", "verdict", "by", "of", "against"),
+    *("value", "low", "high", "threshold", "tests", "supported", "refuted"),
 ]
 
 
@@ -189,151 +171,78 @@ def _normalise(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table
 
 
-def _iterate_tests(evidence: Evidence, thresholds: Mapping[str, float]) -> Iterator[Test]:
-    yield from _test_containment(evidence, thresholds)
-    yield from _compare_images(
-        evidence,
-        "2a",
-        "Images on W1 geodesics are more plausible than linear interpolations of the images",
-        OURS,
-        INTERPOLATION,
-    )
-    yield from _compare_images(
-        evidence,
-        "2b",
-        "Images on W1 geodesics are more plausible than images on the straight latent line",
-        OURS,
-        LINE,
-    )
-    yield from _test_separation(evidence, thresholds)
-    yield from _compare_images(
-        evidence,
-        "3b",
-        "Images on W1 geodesics are more plausible than images on Fisher-Rao geodesics",
-        OURS,
-        RIVAL,
-    )
-    yield from _test_uncertainty(evidence, thresholds)
-    for path in evidence.paths("plausibility"):
-        if path not in (OURS, LINE, INTERPOLATION):
-            yield from _compare_images(
-                evidence,
-                "4b",
-                "Images on this geometry's geodesics are more plausible than images on the "
-                "straight latent line",
-                path,
-                LINE,
+def _check_declarations(declared: Mapping[str, Mapping[str, str | float]]) -> None:
+    for name, claim in CLAIMS.items():
+        found = declared.get(name, {})
+        missing = [key for key in DECLARED if key not in found]
+        if missing:
+            raise DataError(
+                f"of the claim {name} there is no {', '.join(missing)}; set evidence.claims.{name}"
             )
-    for claim, statement, name, measures in (
-        (
-            "5",
-            "W1 distances vary less across retraining than Euclidean latent distances",
-            "stability",
-            STABILITY,
-        ),
-        (
-            "6",
-            "W1 distances tell the digits apart better than Euclidean latent distances",
-            "neighbours",
-            NEIGHBOURS,
-        ),
-    ):
-        yield from _compare(evidence, claim, statement, name, measures, OURS, LATENT)
-
-
-def _test_containment(evidence: Evidence, thresholds: Mapping[str, float]) -> Iterator[Test]:
-    name, measure = "containment", "share_inside"
-    statement = "W1 geodesics lie inside the region of the codes, as the straight latent line does"
-    for model in evidence.models(name):
-        for kind in evidence.kinds(name):
-            row = {"model": model, "kind": kind, "measure": measure}
-            made = {"claim": "1", "statement": statement, "path": OURS, **row}
-            mean = evidence.mean(name, path=OURS, **row)
-            yield from _make(mean, thresholds["share_inside"], False, reference="", **made)
-            versus = evidence.advantage(
-                name, path=OURS, reference=LINE, sign=CONTAINMENT[measure].sign, **row
+        if found["measure"] not in claim.measures:
+            raise DataError(
+                f"the claim {name} cannot be judged by {found['measure']}; expected one of "
+                f"{', '.join(claim.measures)}"
             )
-            margin = -thresholds["share_margin"]
-            yield from _make(versus, margin, False, reference=LINE, **made)
 
 
-def _test_separation(evidence: Evidence, thresholds: Mapping[str, float]) -> Iterator[Test]:
-    name = "separation"
-    statement = "W1 and Fisher-Rao geodesics part"
-    limits = {
-        "separation": thresholds["separation"],
-        "excess_wasserstein1": thresholds["excess"],
-        "excess_fisher_rao": thresholds["excess"],
-    }
-    for model in evidence.models(name):
-        for kind in evidence.kinds(name):
-            for measure, threshold in limits.items():
-                row = {"model": model, "kind": kind, "measure": measure}
-                mean = evidence.mean(name, **row)
-                made = {"claim": "3a", "statement": statement, "path": OURS, "reference": ""}
-                yield from _make(mean, threshold, False, **made, **row)
-
-
-def _test_uncertainty(evidence: Evidence, thresholds: Mapping[str, float]) -> Iterator[Test]:
-    name = "containment"
-    statement = "A decoder that grows uncertain away from the codes keeps far geodesics inside"
-    for model in evidence.models(name):
-        row = {"model": model, "kind": FAR, "measure": "share_inside"}
-        made = {"claim": "4a", "statement": statement, "path": "uncertain", **row}
-        mean = evidence.mean(name, path="uncertain", **row)
-        yield from _make(mean, thresholds["share_inside"], False, reference="", **made)
-        versus = evidence.advantage(name, path="uncertain", reference=OURS, sign=HIGHER, **row)
-        yield from _make(versus, 0.0, True, reference=OURS, **made)
-
-
-def _compare_images(
-    evidence: Evidence, claim: str, statement: str, path: str, reference: str
+def _iterate_tests(
+    evidence: Evidence, name: str, claim: Claim, declared: Mapping[str, str | float]
 ) -> Iterator[Test]:
-    return _compare(evidence, claim, statement, "plausibility", PLAUSIBILITY, path, reference)
+    """Yield the tests of a claim; without a reference, those of its primary measure alone."""
+    primary, threshold = str(declared["measure"]), float(declared["threshold"])
+    measures = [primary] if claim.reference is None else list(claim.measures)
+    paths = [path for path in evidence.paths(claim.part) if path in FURTHER]
+    for path in paths if claim.path is None else [claim.path]:
+        for model in evidence.models(claim.part):
+            for kind in evidence.kinds(claim.part):
+                for measure in measures:
+                    row = {"model": model, "kind": kind, "measure": measure}
+                    if claim.reference is None:
+                        found = evidence.mean(claim.part, path=path, **row)
+                    else:
+                        found = evidence.advantage(
+                            claim.part,
+                            path=path,
+                            reference=claim.reference,
+                            sign=claim.measures[measure].sign,
+                            **row,
+                        )
+                    if found is None:
+                        continue
+                    value, low, high = found
+                    yield Test(
+                        claim=name,
+                        path=path,
+                        **row,
+                        reference=claim.reference or "",
+                        value=value,
+                        low=low,
+                        high=high,
+                        threshold=threshold if measure == primary else 0.0,
+                        primary=measure == primary and kind == declared["pairs"],
+                    )
 
 
-def _compare(
-    evidence: Evidence,
-    claim: str,
-    statement: str,
-    name: str,
-    measures: Mapping[str, Measure],
-    path: str,
-    reference: str,
-) -> Iterator[Test]:
-    for model in evidence.models(name):
-        for kind in evidence.kinds(name):
-            for measure, words in measures.items():
-                row = {"model": model, "kind": kind, "measure": measure}
-                versus = evidence.advantage(
-                    name, path=path, reference=reference, sign=words.sign, **row
-                )
-                made = {"claim": claim, "statement": statement, "path": path, **row}
-                yield from _make(versus, 0.0, True, reference=reference, **made)
-
-
-def _make(
-    interval: tuple[float, float, float] | None, threshold: float, strict: bool, **row: str
-) -> Iterable[Test]:
-    if interval is None:
-        return ()
-    value, low, high = interval
-    test = Test(**row, value=value, low=low, high=high, threshold=threshold, strict=strict)
-    return (test,)
-
-
-def _decide(tests: list[Test], conditions: float) -> dict[str, object]:
-    passed = [test for test in tests if test.holds]
-    if len(passed) == len(tests):
-        verdict = HOLDS
-    else:
-        verdict = CONDITIONS if passed and len(passed) >= conditions * len(tests) else FAILS
-    weakest = min(tests, key=lambda test: test.margin)
-    listed = "; ".join(_describe(test) for test in passed) if verdict == CONDITIONS else ""
-    made = {"verdict": verdict, "tests": len(tests), "passed": len(passed), "conditions": listed}
-    return {**asdict(weakest), **made, "weakest": _describe(weakest)}
-
-
-def _describe(test: Test) -> str:
-    words = (test.kind, test.measure.replace("_", " "), test.reference and f"vs {test.reference}")
-    return " ".join(word for word in words if word)
+def _decide(tests: list[Test]) -> Iterator[dict[str, object]]:
+    """Yield the verdict on a claim, if its primary test was made."""
+    verdicts = [test.verdict for test in tests]
+    for test in tests:
+        if test.primary:
+            yield {
+                "claim": test.claim,
+                "statement": CLAIMS[test.claim].statement,
+                "model": test.model,
+                "path": test.path,
+                "verdict": test.verdict,
+                "by": test.measure,
+                "of": test.kind,
+                "against": test.reference,
+                "value": test.value,
+                "low": test.low,
+                "high": test.high,
+                "threshold": test.threshold,
+                "tests": len(tests),
+                "supported": verdicts.count(SUPPORTED),
+                "refuted": verdicts.count(REFUTED),
+            }

@@ -11,6 +11,7 @@ from latent_transport.geodesics.graphs import NeighbourGraph
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
+from latent_transport.geometries.subspaces import Subspace
 
 
 def connect_pairs(
@@ -20,6 +21,7 @@ def connect_pairs(
     z1: Tensor,
     settings: SolverSettings,
     *,
+    subspace: Subspace | None = None,
     progress: str | None = None,
 ) -> tuple[pd.DataFrame, Curves]:
     """Solve the geodesics between pairs of points, all at once.
@@ -34,6 +36,9 @@ def connect_pairs(
         Ends of the pairs.
     settings : SolverSettings
         How the geodesics are solved.
+    subspace : Subspace, optional
+        Of whose coordinates the geometry is; by default it is of the whole latent space. Along the
+        other coordinates the curves run straight, so that they join the ends.
     progress : str, optional
         Label of a progress bar.
 
@@ -49,9 +54,12 @@ def connect_pairs(
     t = torch.linspace(0, 1, FINE_SEGMENTS + 1, device=z0.device)  # (257,)
     table, points = pairs.copy(), z0.new_empty(0, len(t), z0.shape[1])
     if len(pairs):
-        paths = settings.connect(geometry, z0, z1, progress=progress)
-        points = paths(t)  # (m, 257, d)
-        line = torch.lerp(z0[:, None], z1[:, None], t[:, None])  # (m, 257, d)
+        y0, y1 = (z if subspace is None else subspace.project(z) for z in (z0, z1))  # (m, k) each
+        paths = settings.connect(geometry, y0, y1, progress=progress)
+        points = paths(t)  # (m, 257, k)
+        if subspace is not None:
+            points = subspace.lift(points, z0, z1)  # (m, 257, d)
+        line = torch.lerp(y0[:, None], y1[:, None], t[:, None])  # (m, 257, k)
         line_length, line_energy = measure_curves(geometry, line)
         measured = {
             "length": paths.length,

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
-from latent_transport.evidence.keys import LINE
+from latent_transport.evidence.keys import IMAGES, LINE, POSTERIOR, PRIOR
 from latent_transport.storage import DataError
 
 
@@ -34,6 +35,10 @@ class LatentRegion:
         cls, codes: np.ndarray, held_out: np.ndarray, *, share: float = 0.99, neighbours: int = 10
     ) -> "LatentRegion":
         """Fit a region to training codes and calibrate it on held-out ones.
+
+        Samples of the posteriors are codes as well as their means are, and say where the decoder
+        was trained: along dimensions that the encoder ignores the means lie in a slab around 0, in
+        which no sample does.
 
         Parameters
         ----------
@@ -98,18 +103,65 @@ def measure_containment(region: LatentRegion, curves: np.ndarray) -> dict[str, n
     dict of ndarray, shape (m,)
         ``share_inside``: share of the curve's Euclidean length in the latent space that is inside,
         which does not depend on how fast the curve is run through; each point stands for half of
-        the two segments that meet there. ``worst_excursion``: the largest score over the boundary,
-        at most 1 for a curve that never leaves.
+        the two segments that meet there. ``points_inside``: share of its points.
+        ``worst_excursion``: the largest score over the boundary, at most 1 for a curve that never
+        leaves.
     """
     excursions = region.excursions(curves)  # (m, N)
-    halves = np.linalg.norm(np.diff(curves, axis=1), axis=-1) / 2  # (m, N - 1)
-    weights = np.pad(halves, ((0, 0), (1, 0))) + np.pad(halves, ((0, 0), (0, 1)))  # (m, N)
-    still = weights.sum(-1, keepdims=True) == 0  # (m, 1), curves of no length
-    weights = np.where(still, 1, weights)  # (m, N)
+    inside = excursions <= 1  # (m, N)
     return {
-        "share_inside": np.average(excursions <= 1, axis=-1, weights=weights),
+        "share_inside": np.average(inside, axis=-1, weights=_lengths_at(curves)),
+        "points_inside": inside.mean(-1),
         "worst_excursion": excursions.max(-1),
     }
+
+
+def measure_norms(curves: np.ndarray) -> np.ndarray:
+    """Mean distance to the origin along curves (m, N, d), by their latent lengths: shape (m,)."""
+    return np.average(np.linalg.norm(curves, axis=-1), axis=-1, weights=_lengths_at(curves))
+
+
+def _lengths_at(curves: np.ndarray) -> np.ndarray:
+    """Euclidean length (m, N) that each point of curves stands for; 1 on curves of no length."""
+    halves = np.linalg.norm(np.diff(curves, axis=1), axis=-1) / 2  # (m, N - 1)
+    weights = np.pad(halves, ((0, 0), (1, 0))) + np.pad(halves, ((0, 0), (0, 1)))  # (m, N)
+    still = weights.sum(-1, keepdims=True) == 0  # (m, 1)
+    return np.where(still, 1, weights)  # (m, N)
+
+
+def draw_codes(codes: Codes, rng: np.random.Generator) -> np.ndarray:
+    """Draw a sample of each image's posterior: shape (n, d), float32."""
+    noise = rng.standard_normal(codes.mean.shape, dtype=np.float32)  # (n, d)
+    return codes.mean + codes.scale * noise
+
+
+def draw_floors(
+    codes: Codes, rng: np.random.Generator, shape: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Draw what curves are measured against: points that lie on none.
+
+    Parameters
+    ----------
+    codes : Codes
+        Of test images, at least one.
+    rng : Generator
+        Draws images with replacement, and samples.
+    shape : tuple of int
+        Points to draw.
+
+    Returns
+    -------
+    dict of ndarray of float32, shape (*shape, d)
+        ``images``, the codes of images; ``posterior``, a sample of each one's posterior; and
+        ``prior``, samples of the prior.
+    """
+    chosen = codes.take(rng.integers(len(codes), size=shape).ravel())
+    drawn = {
+        IMAGES: chosen.mean,
+        POSTERIOR: draw_codes(chosen, rng),
+        PRIOR: rng.standard_normal(chosen.mean.shape, dtype=np.float32),
+    }  # (p, d) each
+    return {name: points.reshape(*shape, -1) for name, points in drawn.items()}
 
 
 def load_paths(

@@ -1,6 +1,6 @@
 """Tables of how plausible the images on paths between pairs are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from latent_transport.evidence.keys import INTERPOLATION
+from latent_transport.evidence.keys import LINE
 from latent_transport.evidence.measures.plausibility import Judge
 
 PAIRS_AT_ONCE = 16
-
-Measured = dict[str, Tensor]
 
 
 def judge_paths(
@@ -22,7 +20,9 @@ def judge_paths(
     paths: Mapping[str, Tensor],
     fractions: Tensor,
     *,
-    ends: Tensor | None = None,
+    fades: Mapping[str, Tensor] | None = None,
+    images: Mapping[str, Tensor] | None = None,
+    points: Mapping[str, Tensor] | None = None,
     seed: int,
     at_once: int = PAIRS_AT_ONCE,
 ) -> pd.DataFrame:
@@ -35,12 +35,16 @@ def judge_paths(
     pairs : DataFrame
         P pairs, with columns ``kind`` and ``pair``.
     paths : mapping of str to Tensor, shape (P, N, d)
-        Points on the latent paths between the pairs, by the paths' names.
+        Points on the latent paths between the pairs, by the paths' names; ``line``, the straight
+        one, among them.
     fractions : Tensor, shape (T,)
         Fractions of a path's W1 length at which its images are judged.
-    ends : Tensor, shape (P, 2, D), optional
-        Images at the ends of the pairs, in grey levels. With them the cross-fade between the two
-        is judged last, by the name of ``interpolation``.
+    fades : mapping of str to Tensor, shape (P, 2, D), optional
+        Images in grey levels, by the names of the cross-fades between them, which are judged next.
+    images : mapping of str to Tensor, shape (P, T, D), optional
+        Images in grey levels that are on no path, as many for each pair as on a path.
+    points : mapping of str to Tensor, shape (P, T, d), optional
+        Latent points that are on no path, whose images are judged last.
     seed : int
         Non-negative seed of the importance samples.
     at_once : int, optional
@@ -50,30 +54,56 @@ def judge_paths(
     -------
     DataFrame
         A row a pair and path: ``kind, pair, path``, and the measures of
-        :meth:`Judge.measure_paths`, without ``pixel_entropy`` for the cross-fade.
+        :meth:`Judge.measure_paths`, with the ``length_ratio`` to the straight line instead of the
+        length. Missing are those that there are not: of cross-fades and images ``pixel_entropy``,
+        of what is on no path ``label_switches`` and all of how direct it is.
     """
-
-    def measure_curves(points: Tensor, generator: torch.Generator) -> Measured:
-        return judge.measure_paths(points, fractions, generator)
-
-    def measure_interpolation(ends: Tensor, generator: torch.Generator) -> Measured:
-        first, last = ends.to(fractions.dtype).split(1, dim=1)  # (b, 1, D) each
-        images = torch.lerp(first, last, fractions[:, None])  # (b, T, D)
-        missing = torch.full((len(ends),), torch.nan, device=fractions.device)
-        return judge.measure(images, generator) | {"pixel_entropy": missing}
-
-    jobs: dict[str, tuple[Tensor, Callable[[Tensor, torch.Generator], Measured]]]
-    jobs = {name: (points, measure_curves) for name, points in paths.items()}
-    if ends is not None:
-        jobs[INTERPOLATION] = (ends, measure_interpolation)
+    fades, images, points = (part or {} for part in (fades, images, points))
+    jobs = (
+        [(name, data, _judge_path) for name, data in paths.items()]
+        + [(name, data, _judge_fade) for name, data in fades.items()]
+        + [(name, data, _judge_images) for name, data in images.items()]
+        + [(name, data, _judge_points) for name, data in points.items()]
+    )
     batches = np.array_split(np.arange(len(pairs)), -(-len(pairs) // at_once))
     tables = []
-    for path, (data, measure) in tqdm(jobs.items(), unit="path"):
+    for path, data, measure in tqdm(jobs, unit="path"):
         # The same noise on every path, so that their comparison is free of it.
         generator = torch.Generator(fractions.device).manual_seed(seed)
         for rows in batches:
-            measured = measure(data[rows].to(fractions.device), generator)
+            part = data[rows].to(fractions)
+            measured = measure(judge, part, fractions, generator)
             columns = {name: values.cpu().numpy() for name, values in measured.items()}
-            part = pairs.iloc[rows][["kind", "pair"]].assign(path=path, **columns)
-            tables.append(part)
-    return pd.concat(tables, ignore_index=True)
+            tables.append(pairs.iloc[rows][["kind", "pair"]].assign(path=path, **columns))
+    table = pd.concat(tables, ignore_index=True)
+    line = table[table["path"] == LINE].set_index("pair")["length"]
+    ratio = table["length"] / table["pair"].map(line)
+    return table.assign(length_ratio=ratio).drop(columns="length")
+
+
+def _judge_path(
+    judge: Judge, points: Tensor, fractions: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    return judge.measure_paths(points, fractions, generator)
+
+
+def _judge_fade(
+    judge: Judge, ends: Tensor, fractions: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    return judge.measure_fades(ends, fractions, generator)
+
+
+def _judge_images(
+    judge: Judge, images: Tensor, _: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    return _without_order(judge.measure(images, generator))
+
+
+def _judge_points(
+    judge: Judge, points: Tensor, _: Tensor, generator: torch.Generator
+) -> dict[str, Tensor]:
+    return _without_order(judge.measure_points(points, generator))
+
+
+def _without_order(measured: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: values for name, values in measured.items() if name != "label_switches"}

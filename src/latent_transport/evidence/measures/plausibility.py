@@ -10,7 +10,12 @@ from torch.distributions import Distribution
 
 from latent_transport.distributions.registry import distribution_mean
 from latent_transport.evidence.measures.classifiers import Classifier
-from latent_transport.geometries.measures import equal_length_parameters, points_along
+from latent_transport.evidence.measures.detours import measure_detours
+from latent_transport.geometries.measures import (
+    equal_length_parameters,
+    measure_curves,
+    points_along,
+)
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
 from latent_transport.models.elbo import bits_per_dim
@@ -163,6 +168,9 @@ class Judge:
 
     Attributes
     ----------
+    decoder : callable
+        Gives the images on latent paths: latent points (n, d) to a Distribution of batch shape
+        (n, D).
     vae : VAE
         Gives the log-likelihood.
     classifier : Classifier
@@ -173,6 +181,7 @@ class Judge:
         Importance samples an image.
     """
 
+    decoder: Callable[[Tensor], Distribution]
     vae: VAE
     classifier: Classifier
     references: Tensor
@@ -203,6 +212,17 @@ class Judge:
         }
         return {**measure_classification(self.classifier, images), **along}
 
+    def measure_points(self, points: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        """Measure the decoder's means at latent points (B, T, d), as images on B paths.
+
+        Returns
+        -------
+        dict of Tensor, shape (B,)
+            Those of :meth:`measure`, and ``pixel_entropy``.
+        """
+        measured = self.measure(self._decode(points), generator)
+        return measured | {"pixel_entropy": pixel_entropy(self.decoder, points)}
+
     def measure_paths(
         self, points: Tensor, fractions: Tensor, generator: torch.Generator
     ) -> dict[str, Tensor]:
@@ -213,17 +233,44 @@ class Judge:
         points : Tensor, shape (B, N, d)
             Successive points on B paths.
         fractions : Tensor, shape (T,)
-            In [0, 1].
+            In (0, 1), increasing.
         generator : torch.Generator
             Source of the importance samples, on the device of the points.
 
         Returns
         -------
         dict of Tensor, shape (B,)
-            Those of :meth:`measure`, and ``pixel_entropy``.
+            Those of :meth:`measure_points` and of :func:`measure_detours`, and the W1 ``length``.
         """
-        decoder = self.vae.decoder
-        parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (B, T)
-        z = points_along(points, parameters)  # (B, T, d)
-        measured = self.measure(distribution_mean(decoder(z)), generator)
-        return measured | {"pixel_entropy": pixel_entropy(decoder, z)}
+        geometry = Wasserstein1(self.decoder)
+        z = points_along(points, equal_length_parameters(geometry, points, fractions))  # (B, T, d)
+        measured = self.measure_points(z, generator)
+        ended = torch.cat((points[:, :1], z, points[:, -1:]), 1)  # (B, T + 2, d)
+        length, _ = measure_curves(geometry, points)  # (B,)
+        return measured | self._measure_detours(self._decode(ended)) | {"length": length}
+
+    def measure_fades(
+        self, ends: Tensor, fractions: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Measure the cross-fades between images (B, 2, D), in grey levels.
+
+        Returns
+        -------
+        dict of Tensor, shape (B,)
+            Those of :meth:`measure` and of :func:`measure_detours`, and the ``length``: the W1 of
+            the images at the ends, their Euclidean distance.
+        """
+        first, last = ends.split(1, dim=1)  # (B, 1, D) each
+        inner = torch.lerp(first, last, fractions[:, None])  # (B, T, D)
+        measured = self.measure(inner, generator)
+        length = (last - first).norm(dim=-1).squeeze(-1)  # (B,)
+        images = torch.cat((first, inner, last), 1)  # (B, T + 2, D)
+        return measured | self._measure_detours(images) | {"length": length}
+
+    def _measure_detours(self, images: Tensor) -> dict[str, Tensor]:
+        features = extract_features(self.classifier, images.flatten(0, 1))  # (n, F)
+        return measure_detours(images, features.unflatten(0, images.shape[:2]))
+
+    def _decode(self, points: Tensor) -> Tensor:
+        """The decoder's means (B, T, D) at latent points (B, T, d)."""
+        return distribution_mean(self.decoder(points))

@@ -21,6 +21,9 @@ from latent_transport.evidence.plotting.panels import (
 from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
 from latent_transport.evidence.vocabulary import CONTAINMENT, model_label, path_label
 
+DRAWN = ("share_inside", "worst_excursion")
+FAR_OUT = 10  # excursions, over the boundary, from which on their axis is logarithmic
+
 
 @styled
 def plot_containment(
@@ -31,9 +34,9 @@ def plot_containment(
 ) -> Figure:
     """Draw how far the paths keep to the region of the codes: means and 95 % intervals.
 
-    A row of panels a model, a panel a measure; a dashed line marks the boundary of the region in
-    the panel of the worst excursion, dotted lines the mean of the straight latent line. An arrow
-    says whether higher or lower is better.
+    A row of panels a model, a panel a measure of :data:`DRAWN`; a dashed line marks the boundary of
+    the region in the panel of the worst excursion, dotted lines the mean of the straight latent
+    line. An arrow says whether higher or lower is better.
 
     Parameters
     ----------
@@ -58,19 +61,22 @@ def plot_containment(
     if models is None:
         pooled = [model for model in (PLANES, ALL) if model in summary["model"].to_numpy()]
         models = pooled or list(summary["model"].unique())
-    parts = [select(summary, model, CONTAINMENT) for model in models]
+    parts = [select(summary, model, DRAWN) for model in models]
     paths = [order_paths(part) for part in parts]
     heights = [len(names) * ROW for names in paths]
     figure = Figure(
         figsize=(TEXT_WIDTH, sum(heights) + 0.45 * len(models) + 0.35),
         layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
     )
-    grid = figure.subplots(len(models), len(CONTAINMENT), squeeze=False, height_ratios=heights)
+    grid = figure.subplots(len(models), len(DRAWN), squeeze=False, height_ratios=heights)
     for row, model, part, names in zip(grid, models, parts, paths, strict=True):
-        for axes, (name, measure) in zip(row, CONTAINMENT.items(), strict=True):
+        for axes, name in zip(row, DRAWN, strict=True):
             draw_measure(axes, part, name, names)
+            measure = CONTAINMENT[name]
             axes.set_title(f"{model_label(model, classes)}: {measure.title}{arrow(measure)}")
             if name == "worst_excursion":
+                if axes.get_xlim()[1] > FAR_OUT:
+                    axes.set_xscale("log")
                 axes.axvline(1, color=INK, linewidth=0.5, linestyle="--", zorder=0)
         row[0].set_yticks(range(len(names)), list(map(path_label, names)))
     draw_legend(figure, parts[0], boundary=True)

@@ -1,0 +1,106 @@
+"""The claims that are judged: what each says, of which path, and what it can be judged by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from latent_transport.evidence.keys import FADE, HIGHER, INTERPOLATION, LATENT, LINE, OURS, RIVAL
+from latent_transport.evidence.vocabulary import (
+    CONTAINMENT,
+    NEIGHBOURS,
+    PLAUSIBILITY,
+    SEPARATION,
+    STABILITY,
+    Measure,
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, of which the config declares one measure as the one that decides.
+
+    Attributes
+    ----------
+    statement : str
+        What is claimed.
+    part : str
+        Part of the evidence that it is judged by.
+    measures : mapping of str to Measure
+        What can decide, and in which direction.
+    path : str, optional
+        Of which it is claimed; without, of every geometry but the paper's.
+    reference : str, optional
+        Path or distance with which that is compared, pair by pair; without, the mean itself is
+        judged.
+    """
+
+    statement: str
+    part: str
+    measures: Mapping[str, Measure]
+    path: str | None = OURS
+    reference: str | None = None
+
+
+_SHARES = {name: measure for name, measure in CONTAINMENT.items() if measure.sign == HIGHER}
+
+CLAIMS = {
+    "inside": Claim("W1 geodesics lie inside the region of the codes", "containment", _SHARES),
+    "active": Claim(
+        "W1 geodesics on the active dimensions lie inside the region of the codes",
+        "containment",
+        _SHARES,
+        "active",
+    ),
+    "images": Claim(
+        "Images on W1 geodesics are more plausible than linear interpolations of the images",
+        "plausibility",
+        PLAUSIBILITY,
+        reference=INTERPOLATION,
+    ),
+    "reconstructions": Claim(
+        "Images on W1 geodesics are more plausible than linear interpolations of the "
+        "reconstructions",
+        "plausibility",
+        PLAUSIBILITY,
+        reference=FADE,
+    ),
+    "line": Claim(
+        "Images on W1 geodesics are more plausible than images on the straight latent line",
+        "plausibility",
+        PLAUSIBILITY,
+        reference=LINE,
+    ),
+    "separation": Claim("W1 and Fisher-Rao geodesics part", "separation", SEPARATION),
+    "rival": Claim(
+        "Images on W1 geodesics are more plausible than images on Fisher-Rao geodesics",
+        "plausibility",
+        PLAUSIBILITY,
+        reference=RIVAL,
+    ),
+    "uncertain": Claim(
+        "A decoder that grows uncertain away from the codes keeps geodesics inside",
+        "containment",
+        _SHARES,
+        "uncertain",
+    ),
+    "geometries": Claim(
+        "Images on this geometry's geodesics are more plausible than images on the straight latent "
+        "line",
+        "plausibility",
+        PLAUSIBILITY,
+        None,
+        LINE,
+    ),
+    "stability": Claim(
+        "W1 distances vary less across retraining than Euclidean latent distances",
+        "stability",
+        STABILITY,
+        reference=LATENT,
+    ),
+    "neighbours": Claim(
+        "W1 distances tell the digits apart better than Euclidean latent distances",
+        "neighbours",
+        NEIGHBOURS,
+        reference=LATENT,
+    ),
+}
+"""Claims by name, in the order in which they are told."""
