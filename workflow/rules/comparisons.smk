@@ -1,11 +1,13 @@
-from latent_transport.evidence.keys import FADE, INTERPOLATION, LINE, OURS
+from latent_transport.evidence.keys import FADE, INTERPOLATION, LINE, OURS, SEQUENCES
 
 # Rules compare_PART, of what is measured along paths: those with which the others are compared.
 REFERENCES = {
     "containment": [LINE, OURS],
     "plausibility": [LINE, FADE, INTERPOLATION, OURS],
     "separation": [OURS],
+    "sequences": [LINE, FADE, OURS],
 }
+MEASURED = {"plausibility": ["all"], "sequences": SEQUENCES}
 
 for part, references in REFERENCES.items():
     if part not in EVIDENCE_PARTS:
@@ -18,7 +20,7 @@ for part, references in REFERENCES.items():
             tables=expand(
                 "<results>/evidence/{part}/{model}.csv",
                 part=part,
-                model="all" if part == "plausibility" else MODELS,
+                model=MEASURED.get(part, MODELS),
             ),
             code=code_of("compare_paths"),
         output:

@@ -28,6 +28,9 @@ RANDOM, FAR = "random", "far"
 KINDS = (RANDOM, FAR)
 """Kinds of pairs; their order seeds the choice of the pairs."""
 
+SEQUENCES = ("brightness", "contrast", "rotation")
+"""Sequences of images whose intermediates are known."""
+
 HIGHER: Literal[1] = 1
 LOWER: Literal[-1] = -1
 PLAUSIBILITY: dict[str, Literal[1, -1]] = {
