@@ -186,6 +186,19 @@ def options_of_geometry(wildcards, input):
     return options
 
 
+SOLVER_SETTINGS = {
+    key: config["geodesics"][key]
+    for key in ("solver", "controls", "points", "max_iterations", "tolerance")
+}
+
+
+def settings_of_geometry(wildcards):
+    """How a geometry's geodesics are solved: as all others, or as published."""
+    if GEOMETRIES[wildcards.geometry].published:
+        return json.dumps(SOLVER_SETTINGS | config["evidence"]["published"])
+    return json.dumps(SOLVER_SETTINGS)
+
+
 def compared(kind):
     """Geometries whose paths are compared in models of a kind."""
     return config["evidence"]["geometries"][kind]

@@ -37,19 +37,6 @@ use rule choose_pairs as choose_validation_pairs with:
         far=config["evidence"]["strength"]["pairs"]["far"],
 
 
-SOLVER_SETTINGS = {
-    key: config["geodesics"][key]
-    for key in ("solver", "controls", "points", "max_iterations", "tolerance")
-}
-
-
-def settings_of_geometry(wildcards):
-    """How a geometry's geodesics are solved: as all others, or as published."""
-    if GEOMETRIES[wildcards.geometry].published:
-        return json.dumps(SOLVER_SETTINGS | config["evidence"]["published"])
-    return json.dumps(SOLVER_SETTINGS)
-
-
 rule solve_geodesics:
     input:
         unpack(files_of_geometry),
