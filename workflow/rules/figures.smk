@@ -58,7 +58,7 @@ PLOTS_OF_PATHS = {
     "figure4": ["--pairs", "others"],
     "figure4_extended": [
         *("--pairs", "others"),
-        *("--rows", "geodesic", *config["figures"]["extended"], "line", "interpolation"),
+        *("--rows", "geodesic", *config["figures"]["extended"], "line", "fade", "interpolation"),
     ],
 }
 

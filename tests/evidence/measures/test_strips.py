@@ -27,11 +27,12 @@ def test_strips_advance_by_equal_lengths_and_fades_by_equal_steps():
     ends = np.array([[[0, 0, 100, 100], [100, 200, 0, 100]]], dtype=np.uint8)
     fractions = inner_fractions(3, torch.device("cpu"))
     found = decode_strips(decode, {"geodesic": fast, "corner": corner}, ends, fractions)
-    assert set(found) == {"geodesic", "corner", "line", "interpolation"}
+    assert set(found) == {"geodesic", "corner", "line", "fade", "interpolation"}
     assert {strip.dtype for strip in found.values()} == {np.dtype("f4")}
     along = [[0.25, 0], [0.5, 0], [0.75, 0]]
     np.testing.assert_allclose(found["geodesic"][0, :, :2], along, atol=1e-3)
     np.testing.assert_allclose(found["line"][0, :, :2], along, atol=1e-6)
     np.testing.assert_allclose(found["corner"][0, :, :2], [[0.5, 0], [1, 0], [1, 0.5]], atol=1e-3)
+    np.testing.assert_allclose(found["fade"][0, :, :2], along, atol=1e-6)
     expected = [[25, 50, 75, 100], [50, 100, 50, 100], [75, 150, 25, 100]]
     np.testing.assert_array_equal(found["interpolation"][0], expected)

@@ -68,7 +68,7 @@ def make_reference(numbers: Numbers) -> pd.DataFrame:
         siblings = numbers[table][row]
         # A path has a row for each path that it is compared with, all with its own mean.
         what = row.rpartition("/")[0] if "difference" in siblings else row
-        pooled = re.sub(r"^digit\d/", "all planes/", row)
+        pooled = re.sub(r"^digit\d+/", "all planes/", row)
         if (
             table in _LEFT_OUT_TABLES
             or value is None

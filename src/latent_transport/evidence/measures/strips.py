@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from latent_transport.evidence.keys import INTERPOLATION, LINE
+from latent_transport.evidence.keys import FADE, INTERPOLATION, LINE
 from latent_transport.geometries.base import Decoder
 from latent_transport.geometries.measures import decode_along, equal_length_parameters
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -38,7 +38,8 @@ def decode_strips(
     -------
     dict of ndarray of float32, shape (m, T, D)
         The decoder's means on each path by its name; on the straight latent ``line`` between the
-        ends of the first path, at equal steps; and the ``interpolation`` of the images at the ends.
+        ends of the first path, at equal steps; the ``fade`` between the means at its ends; and the
+        ``interpolation`` of the images there.
     """
     first = next(iter(paths.values()))  # (m, N, d)
     weight = fractions.cpu().numpy()[:, None]  # (T, 1)
@@ -48,6 +49,9 @@ def decode_strips(
     for name, points in paths.items():
         parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (m, T)
         strips[name] = decode_along(decoder, points, parameters)
+    both = fractions.new_tensor([0.0, 1.0]).expand(len(first), -1)  # (m, 2)
+    means = decode_along(decoder, first[:, [0, -1]], both)  # (m, 2, D)
+    strips[FADE] = torch.lerp(means[:, :1], means[:, 1:], fractions[:, None])
     faded = (1 - weight) * ends[:, :1] + weight * ends[:, 1:]  # (m, T, D)
     images = {name: strip.cpu().numpy() for name, strip in strips.items()}
     return {**images, INTERPOLATION: faded.astype(np.float32)}
