@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from latent_transport.distributions.ground import Ground
+
 Member = TypeVar("Member", bound=Distribution)
 
 FARTHEST = 30.0  # in scales from its location, beyond which a distribution has no mass to speak of
@@ -98,10 +100,23 @@ class Family(ABC, Generic[Member]):
         """
         self._refuse("Fisher-Rao distance", "fisher_rao_residuals")
 
+    def on_ground(self, ground: Ground) -> "Family[Any]":
+        """Return the same family, whose W1 is that under a distance between classes.
+
+        Raises
+        ------
+        TypeError
+            If the family has no classes.
+        """
+        raise TypeError(
+            f"ground= tells how far the classes of categorical distributions are apart; these are "
+            f"{self.plural}: leave it out"
+        )
+
     def _refuse(self, distance: str, method: str) -> NoReturn:
         """Say which families, of all that there are, have a method of their own."""
         families = [x for x in _descend(Family) if getattr(x, method) is not vars(Family)[method]]
-        *others, last = sorted((family.plural for family in families), key=str.lower)
+        *others, last = sorted({family.plural for family in families}, key=str.lower)
         raise TypeError(
             f"the {distance} of {self.plural} is not supported, only that of {', '.join(others)} "
             f"and {last}; use the Wasserstein1 or the Euclidean geometry"

@@ -16,11 +16,12 @@ from torch.distributions import (
     Independent,
     Laplace,
     Normal,
+    OneHotCategorical,
     Poisson,
 )
 
 from latent_transport.distributions.bernoulli import BernoulliFamily
-from latent_transport.distributions.categorical import CategoricalFamily
+from latent_transport.distributions.categorical import CategoricalFamily, OneHotFamily
 from latent_transport.distributions.dirac import Dirac, DiracFamily
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.laplace import LaplaceFamily
@@ -39,6 +40,7 @@ _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Laplace: LaplaceFamily(),
     Bernoulli: BernoulliFamily(),
     Categorical: CategoricalFamily(),
+    OneHotCategorical: OneHotFamily(),
     Exponential: ExponentialFamily(),
     HalfNormal: HalfNormalFamily(),
     Poisson: PoissonFamily(),
