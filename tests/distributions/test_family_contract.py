@@ -13,6 +13,7 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Binomial,
     Categorical,
     Distribution,
     Exponential,
@@ -20,6 +21,7 @@ from torch.distributions import (
     HalfNormal,
     Independent,
     Laplace,
+    NegativeBinomial,
     Normal,
     Poisson,
 )
@@ -27,6 +29,7 @@ from torch.distributions import (
 from latent_transport.distributions.dirac import Dirac
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.negative_binomial import ZeroInflatedCounts
 from latent_transport.distributions.registry import distribution_mean, family_of
 from latent_transport.distributions.wasserstein import product_wasserstein1, wasserstein1
 from tests.problems import DOUBLE
@@ -54,8 +57,16 @@ def level_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
 
 
 def count_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
-    counts = torch.arange(400, **DOUBLE)
+    total = getattr(p, "total_count", None) if isinstance(p, Binomial) else None
+    counts = torch.arange(400 if total is None else int(total.max()) + 1, **DOUBLE)
     return counts, p.log_prob(counts.view(-1, *[1] * len(p.batch_shape))).exp().movedim(0, -1)
+
+
+def inflated_probabilities(p: ZeroInflatedCounts) -> tuple[Tensor, Tensor]:
+    base = NegativeBinomial(1 / p.dispersion, logits=(p.dispersion * p.location).log())
+    counts, probabilities = count_probabilities(base)
+    weight = p.weight[..., None]
+    return counts, weight * probabilities + (1 - weight) * (counts == 0)
 
 
 def split_probabilities(p: Dirac) -> tuple[Tensor, Tensor]:
@@ -92,6 +103,19 @@ FAMILIES = {
     "half normal": Case(lambda x: HalfNormal((x[..., 0] / 2).exp()), 1, grid_probabilities, 1e-5),
     "poisson": Case(lambda x: Poisson(x[..., 0].exp()), 1, count_probabilities),
     "geometric": Case(lambda x: Geometric(logits=x[..., 0]), 1, count_probabilities),
+    "binomial": Case(
+        lambda x: Binomial(torch.tensor(9.0).to(x), logits=x[..., 0]), 1, count_probabilities
+    ),
+    "negative binomial": Case(
+        lambda x: NegativeBinomial((x[..., 0] / 10).exp(), logits=x[..., 1] / 12),
+        *(2, count_probabilities),
+    ),
+    "zero-inflated counts": Case(
+        lambda x: ZeroInflatedCounts(
+            (1 + x[..., 0] / 8).exp(), (x[..., 1] / 10).exp(), x[..., 2].sigmoid()
+        ),
+        *(3, inflated_probabilities),
+    ),
     "dirac": Case(lambda x: Dirac(3 * x[..., 0]), 1, split_probabilities),
     "bernoulli": Case(lambda x: Bernoulli(logits=x[..., 0]), 1),
     "categorical": Case(lambda x: Categorical(logits=x), 4),

@@ -17,6 +17,7 @@ from latent_transport.distributions.ground import Ground
 
 Member = TypeVar("Member", bound=Distribution)
 
+STEP = 1e-4  # share of a scale by which a coordinate is moved to find a slope
 FARTHEST = 30.0  # in scales from its location, beyond which a distribution has no mass to speak of
 
 
@@ -166,6 +167,44 @@ def location_scale_curvature(
     square = 2 * density(place) * (distance / width.abs())  # (..., D)
     size = torch.where(crossing, square.sqrt(), 0)  # (..., D)
     return torch.stack((size, size * place), -2).unsqueeze(-3)  # (..., 1, 2, D)
+
+
+def norm_by_slopes(
+    distance: Callable[[Tensor, Tensor], Tensor], p: Tensor, dp: Tensor, scale: Tensor
+) -> Tensor:
+    r"""Local norm of W1 from the slopes of the distance of two neighbours.
+
+    The norm is :math:`\int |\partial F \cdot dp|`. The cdfs of neighbours on either side of p, in
+    the direction of dp, tell the signs, and the slopes of their distance are the integrals with
+    these signs. In double precision.
+
+    Parameters
+    ----------
+    distance : callable
+        Two tensors (..., C, D) of coordinates to their W1 (..., D), in reverse mode.
+    p, dp : Tensor, shape (..., C, D)
+        Coordinates and their velocities.
+    scale : Tensor, shape (..., C, D)
+        Over which the family changes: coordinates are moved by up to 1e-4 of it.
+
+    Returns
+    -------
+    Tensor, shape (..., D)
+        Right to about 1e-7 of itself; 1-homogeneous in ``dp``, and differentiable in it.
+    """
+    at, scale = p.detach().double(), scale.detach().double()  # (..., C, D) each
+    velocity = dp.detach().double()  # (..., C, D)
+    moves = velocity != 0
+    share = torch.where(moves, velocity.abs() / torch.where(moves, scale, 1), 0)  # (..., C, D)
+    size = share.amax(-2, keepdim=True) / STEP  # (..., 1, D)
+    change = velocity / torch.where(size > 0, size, 1)  # (..., C, D)
+
+    def total(first: Tensor, second: Tensor) -> Tensor:
+        return distance(first, second).sum()
+
+    forth, back = torch.func.grad(total, (0, 1))(at + change, at - change)  # (..., C, D) each
+    slopes = ((forth - back) / 2).to(dp.dtype)  # (..., C, D)
+    return (slopes * dp).sum(-2)  # (..., D)
 
 
 def divide_by_argument(

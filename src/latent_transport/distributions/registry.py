@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Binomial,
     Categorical,
     Distribution,
     Exponential,
@@ -15,18 +16,24 @@ from torch.distributions import (
     HalfNormal,
     Independent,
     Laplace,
+    NegativeBinomial,
     Normal,
     OneHotCategorical,
     Poisson,
 )
 
-from latent_transport.distributions.bernoulli import BernoulliFamily
+from latent_transport.distributions.bernoulli import BernoulliFamily, BinomialFamily
 from latent_transport.distributions.categorical import CategoricalFamily, OneHotFamily
 from latent_transport.distributions.dirac import Dirac, DiracFamily
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.laplace import LaplaceFamily
 from latent_transport.distributions.logistic import LogisticFamily, LogisticMixtureFamily
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.negative_binomial import (
+    NegativeBinomialFamily,
+    ZeroInflatedCounts,
+    read_counts,
+)
 from latent_transport.distributions.normal import NormalFamily
 from latent_transport.distributions.ordered import (
     ExponentialFamily,
@@ -35,16 +42,20 @@ from latent_transport.distributions.ordered import (
     PoissonFamily,
 )
 
+_COUNTS = NegativeBinomialFamily()
 _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Normal: NormalFamily(),
     Laplace: LaplaceFamily(),
     Bernoulli: BernoulliFamily(),
+    Binomial: BinomialFamily(),
     Categorical: CategoricalFamily(),
     OneHotCategorical: OneHotFamily(),
     Exponential: ExponentialFamily(),
     HalfNormal: HalfNormalFamily(),
     Poisson: PoissonFamily(),
     Geometric: GeometricFamily(),
+    NegativeBinomial: _COUNTS,
+    ZeroInflatedCounts: _COUNTS,
     Dirac: DiracFamily(),
     DiscretizedLogisticMixture: LogisticMixtureFamily(),
 }
@@ -124,13 +135,17 @@ def family_of(distribution: Distribution) -> Family[Any]:
 
 
 def factors(distribution: Distribution | Tensor) -> Distribution:
-    """Per-variable distributions: those inside of Independent, or Diracs for a plain tensor."""
+    """Per-variable distributions of what a decoder returns.
+
+    Those inside of Independent, Diracs for a plain tensor, and counts of scvi and Pyro as ours.
+    """
     if isinstance(distribution, Tensor):
         return Dirac(distribution, validate_args=False)
     found: Distribution = distribution
     while isinstance(found, Independent):
         found = found.base_dist
-    return found
+    known = any(cls in _FAMILIES for cls in type(found).__mro__)
+    return found if known else read_counts(found) or found
 
 
 def distribution_mean(distribution: Distribution | Tensor) -> Tensor:
