@@ -13,17 +13,23 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Beta,
     Binomial,
     Categorical,
     Distribution,
     Exponential,
+    Gamma,
     Geometric,
+    Gumbel,
     HalfNormal,
     Independent,
     Laplace,
+    LogNormal,
+    MixtureSameFamily,
     NegativeBinomial,
     Normal,
     Poisson,
+    StudentT,
 )
 
 from latent_transport.distributions.dirac import Dirac
@@ -47,6 +53,21 @@ def grid_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
     every = p.expand((len(edges), *p.batch_shape))
     cdf = every.cdf(inside.view(-1, *[1] * len(p.batch_shape)))
     return (edges[1:] + edges[:-1]) / 2, cdf.diff(dim=0).movedim(0, -1)
+
+
+def scipy_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
+    """The same of those whose cdf torch lacks, or does not differentiate."""
+    edges = np.arange(-200, 200, 0.002)
+    if isinstance(p, StudentT):
+        law = stats.t(*(x[..., None].numpy() for x in (p.df, p.loc, p.scale)))
+    elif isinstance(p, Gumbel):
+        law = stats.gumbel_r(p.loc[..., None].numpy(), p.scale[..., None].numpy())
+    elif isinstance(p, Gamma):
+        law = stats.gamma(p.concentration[..., None].numpy(), scale=1 / p.rate[..., None].numpy())
+    else:
+        edges = np.linspace(0, 1, 300_001)
+        law = stats.beta(*(x[..., None].numpy() for x in (p.concentration1, p.concentration0)))
+    return torch.tensor((edges[1:] + edges[:-1]) / 2), torch.tensor(np.diff(law.cdf(edges)))
 
 
 def level_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
@@ -96,6 +117,31 @@ FAMILIES = {
     "normal": Case(lambda x: Normal(3 * x[..., 0], x[..., 1].exp()), 2, grid_probabilities, 1e-5),
     "laplace": Case(
         lambda x: Laplace(3 * x[..., 0], (x[..., 1] / 2 - 1).exp()), 2, grid_probabilities, 1e-5
+    ),
+    "gumbel": Case(
+        lambda x: Gumbel(3 * x[..., 0], (x[..., 1] / 2 - 1).exp()), 2, scipy_probabilities, 1e-5
+    ),
+    "student t": Case(
+        lambda x: StudentT(torch.tensor(5.0).to(x), x[..., 0], (x[..., 1] / 2).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "log-normal": Case(
+        lambda x: LogNormal(x[..., 0] / 2, (x[..., 1] / 30 - 1).exp()),
+        *(2, grid_probabilities, 1e-5),
+    ),
+    "gamma": Case(
+        lambda x: Gamma((x[..., 0] / 8 + 1).exp(), (x[..., 1] / 8).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "beta": Case(
+        lambda x: Beta((x[..., 0] / 8 + 1).exp(), (x[..., 1] / 8).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "mixture of normals": Case(
+        lambda x: MixtureSameFamily(
+            Categorical(logits=x[..., :2]), Normal(3 * x[..., 2:4], (x[..., 4:] / 4).exp())
+        ),
+        *(6, grid_probabilities, 1e-5),
     ),
     "exponential": Case(
         lambda x: Exponential((x[..., 0] / 2 + 1).exp()), 1, grid_probabilities, 1e-5

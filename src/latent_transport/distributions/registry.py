@@ -8,25 +8,34 @@ from typing import Any
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Beta,
     Binomial,
     Categorical,
     Distribution,
     Exponential,
+    Gamma,
     Geometric,
+    Gumbel,
     HalfNormal,
     Independent,
     Laplace,
+    LogNormal,
+    MixtureSameFamily,
     NegativeBinomial,
     Normal,
     OneHotCategorical,
     Poisson,
+    StudentT,
 )
 
 from latent_transport.distributions.bernoulli import BernoulliFamily, BinomialFamily
 from latent_transport.distributions.categorical import CategoricalFamily, OneHotFamily
 from latent_transport.distributions.dirac import Dirac, DiracFamily
 from latent_transport.distributions.family import Family
+from latent_transport.distributions.gamma import BetaFamily, GammaFamily
 from latent_transport.distributions.laplace import LaplaceFamily
+from latent_transport.distributions.location_scale import GumbelFamily
+from latent_transport.distributions.log_normal import LogNormalFamily
 from latent_transport.distributions.logistic import LogisticFamily, LogisticMixtureFamily
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.negative_binomial import (
@@ -35,17 +44,25 @@ from latent_transport.distributions.negative_binomial import (
     read_counts,
 )
 from latent_transport.distributions.normal import NormalFamily
+from latent_transport.distributions.normal_mixture import NormalMixtureFamily
 from latent_transport.distributions.ordered import (
     ExponentialFamily,
     GeometricFamily,
     HalfNormalFamily,
     PoissonFamily,
 )
+from latent_transport.distributions.student_t import StudentTFamily
 
 _COUNTS = NegativeBinomialFamily()
 _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Normal: NormalFamily(),
     Laplace: LaplaceFamily(),
+    Gumbel: GumbelFamily(),
+    StudentT: StudentTFamily(),
+    LogNormal: LogNormalFamily(),
+    Gamma: GammaFamily(),
+    Beta: BetaFamily(),
+    MixtureSameFamily: NormalMixtureFamily(),
     Bernoulli: BernoulliFamily(),
     Binomial: BinomialFamily(),
     Categorical: CategoricalFamily(),
