@@ -4,17 +4,16 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from latent_transport.checks import check_floating, holds
 from latent_transport.distributions.ground import GroundLike, make_ground
-from latent_transport.distributions.registry import factors, family_of
+from latent_transport.distributions.registry import DecoderOutput, factors, family_of
 from latent_transport.kernels.pmf import categorical_wasserstein1
 
 __all__ = ["product_wasserstein1", "wasserstein1", "wasserstein1_pmf"]
 
 
-def wasserstein1(p: Distribution, q: Distribution, *, ground: GroundLike | None = None) -> Tensor:
+def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | None = None) -> Tensor:
     r"""Wasserstein-1 distance of each variable, :math:`W_1 = \int |F_p - F_q|`.
 
     Exact for every supported family, such as normal distributions, categorical ones on
@@ -24,7 +23,8 @@ def wasserstein1(p: Distribution, q: Distribution, *, ground: GroundLike | None 
     Parameters
     ----------
     p, q : Distribution, batch shapes broadcastable to (..., D)
-        Two distributions of one family.
+        Two distributions of one family; or a tuple or dict of distributions each, whose variables
+        follow each other; or tensors of values.
     ground : Tree, "discrete" or array-like of shape (n, n), optional
         How far the n classes of categorical distributions are apart: along a
         :class:`~latent_transport.Tree`, all 1 (W1 is the total variation), or as given, if that is
@@ -48,7 +48,7 @@ def wasserstein1(p: Distribution, q: Distribution, *, ground: GroundLike | None 
     """
     p, q = factors(p), factors(q)
     family = family_of(p)
-    if family is not family_of(q):
+    if family != family_of(q):
         raise TypeError(
             f"W1 between a {type(p).__name__} and a {type(q).__name__} of different families is "
             "not supported; give two distributions of one family"
@@ -127,7 +127,7 @@ def _check_masses(p: Tensor, q: Tensor) -> None:
 
 
 def product_wasserstein1(
-    p: Distribution, q: Distribution, *, ground: GroundLike | None = None
+    p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | None = None
 ) -> Tensor:
     r"""Distance of product distributions, :math:`(\sum_i W_1^2(p_i, q_i))^{1/2}`.
 
