@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 AT_ONCE = 1 << 18  # numbers of a temporary
 # Of a derivative by differences, of sixth order in the step.
 WEIGHTS = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
-CLOSE = 1e-14  # share of itself by which a crossing may be off
+CLOSE = 1e-11  # share of itself by which a crossing may be off
 STEP = 1e-2  # share of the scale over which a law changes
 
 
