@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Categorical, Gumbel, Normal
+from torch.distributions import Bernoulli, Categorical, Dirichlet, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.geodesics.connect import connecting_geodesics
@@ -94,7 +94,7 @@ DECODERS = {
     "nan scale": (lambda z: Normal(z, 0 / (0 * z)), ValueError, "not finite"),
     "nan logistic": (lambda z: make_logistic(z, torch.nan), ValueError, "not finite"),
     "nan probability": (lambda z: Bernoulli(z * torch.nan), ValueError, "not finite"),
-    "unsupported": (lambda z: Gumbel(z, 1.0), TypeError, "Gumbel; expected .* Normal, Lapl"),
+    "unsupported": (lambda z: Dirichlet(z.exp()), TypeError, "Dirichlet; expected .* Normal, Lapl"),
     "nothing": (
         lambda z: None,
         TypeError,
