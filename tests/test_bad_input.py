@@ -100,7 +100,7 @@ DECODERS = {
         TypeError,
         "a NoneType; expected a tensor, or",
     ),
-    "pair": (lambda z: (z, z), TypeError, "a tuple; expected a tensor, or"),
+    "pair": (lambda z: (z, z), TypeError, r"a tuple of \(Tensor, Tensor\); expected dist"),
     "raises": (fail, RuntimeError, "a layer is missing\n.*raised by the decoder, .* shape"),
     "other latent space": (
         lambda z: Normal(z @ WEIGHT.T, 1.0),
