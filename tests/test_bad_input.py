@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.distributions import Bernoulli, Categorical, Gumbel, Normal
+from torch.distributions import Bernoulli, Categorical, Dirichlet, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.geodesics.connect import connecting_geodesics
@@ -94,13 +94,13 @@ DECODERS = {
     "nan scale": (lambda z: Normal(z, 0 / (0 * z)), ValueError, "not finite"),
     "nan logistic": (lambda z: make_logistic(z, torch.nan), ValueError, "not finite"),
     "nan probability": (lambda z: Bernoulli(z * torch.nan), ValueError, "not finite"),
-    "unsupported": (lambda z: Gumbel(z, 1.0), TypeError, "Gumbel; expected .* Normal, Lapl"),
+    "unsupported": (lambda z: Dirichlet(z.exp()), TypeError, "Dirichlet; expected .* Normal, Lapl"),
     "nothing": (
         lambda z: None,
         TypeError,
         "a NoneType; expected a tensor, or",
     ),
-    "pair": (lambda z: (z, z), TypeError, "a tuple; expected a tensor, or"),
+    "pair": (lambda z: (z, z), TypeError, r"a tuple of \(Tensor, Tensor\); expected dist"),
     "raises": (fail, RuntimeError, "a layer is missing\n.*raised by the decoder, .* shape"),
     "other latent space": (
         lambda z: Normal(z @ WEIGHT.T, 1.0),

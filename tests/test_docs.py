@@ -35,7 +35,7 @@ def run(examples, page):
 
 def test_pages_with_examples_are_those_run_here():
     pages = {path.name for path in DOCS.glob("*.md") if examples_of(path.name)}
-    assert pages == {"own-decoder.md", "solver.md"}
+    assert pages == {"families.md", "own-decoder.md", "solver.md"}
 
 
 def test_examples_of_the_solver_hold():
@@ -46,6 +46,12 @@ def test_examples_of_the_solver_hold():
 def test_example_of_a_decoder_holds():
     names = run(examples_of("own-decoder.md")[:1], "own-decoder.md")
     assert names["paths"].converged.all()
+
+
+def test_examples_of_families_hold():
+    names = run(examples_of("families.md"), "families.md")
+    for paths in ("letters", "both", "own"):
+        assert names[paths].converged.all(), paths
 
 
 @pytest.mark.skipif(not FASHION.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")

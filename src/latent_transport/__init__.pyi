@@ -1,6 +1,7 @@
 from .datasets.codes import active_dimensions as active_dimensions
 from .distributions.dirac import Dirac as Dirac
 from .distributions.family import Family as Family
+from .distributions.ground import Tree as Tree
 from .distributions.logistic_mixture import DiscretizedLogisticMixture as DiscretizedLogisticMixture
 from .distributions.ordered import OrderedFamily as OrderedFamily
 from .distributions.registry import register_family as register_family

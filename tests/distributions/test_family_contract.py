@@ -13,20 +13,29 @@ from scipy import stats
 from torch import Tensor
 from torch.distributions import (
     Bernoulli,
+    Beta,
+    Binomial,
     Categorical,
     Distribution,
     Exponential,
+    Gamma,
     Geometric,
+    Gumbel,
     HalfNormal,
     Independent,
     Laplace,
+    LogNormal,
+    MixtureSameFamily,
+    NegativeBinomial,
     Normal,
     Poisson,
+    StudentT,
 )
 
 from latent_transport.distributions.dirac import Dirac
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.negative_binomial import ZeroInflatedCounts
 from latent_transport.distributions.registry import distribution_mean, family_of
 from latent_transport.distributions.wasserstein import product_wasserstein1, wasserstein1
 from tests.problems import DOUBLE
@@ -46,6 +55,21 @@ def grid_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
     return (edges[1:] + edges[:-1]) / 2, cdf.diff(dim=0).movedim(0, -1)
 
 
+def scipy_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
+    """The same of those whose cdf torch lacks, or does not differentiate."""
+    edges = np.arange(-200, 200, 0.002)
+    if isinstance(p, StudentT):
+        law = stats.t(*(x[..., None].numpy() for x in (p.df, p.loc, p.scale)))
+    elif isinstance(p, Gumbel):
+        law = stats.gumbel_r(p.loc[..., None].numpy(), p.scale[..., None].numpy())
+    elif isinstance(p, Gamma):
+        law = stats.gamma(p.concentration[..., None].numpy(), scale=1 / p.rate[..., None].numpy())
+    else:
+        edges = np.linspace(0, 1, 300_001)
+        law = stats.beta(*(x[..., None].numpy() for x in (p.concentration1, p.concentration0)))
+    return torch.tensor((edges[1:] + edges[:-1]) / 2), torch.tensor(np.diff(law.cdf(edges)))
+
+
 def level_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
     probabilities = (
         p.probs if p.probs.shape != p.batch_shape else torch.stack((1 - p.probs, p.probs), -1)
@@ -54,8 +78,16 @@ def level_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
 
 
 def count_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
-    counts = torch.arange(400, **DOUBLE)
+    total = getattr(p, "total_count", None) if isinstance(p, Binomial) else None
+    counts = torch.arange(400 if total is None else int(total.max()) + 1, **DOUBLE)
     return counts, p.log_prob(counts.view(-1, *[1] * len(p.batch_shape))).exp().movedim(0, -1)
+
+
+def inflated_probabilities(p: ZeroInflatedCounts) -> tuple[Tensor, Tensor]:
+    base = NegativeBinomial(1 / p.dispersion, logits=(p.dispersion * p.location).log())
+    counts, probabilities = count_probabilities(base)
+    weight = p.weight[..., None]
+    return counts, weight * probabilities + (1 - weight) * (counts == 0)
 
 
 def split_probabilities(p: Dirac) -> tuple[Tensor, Tensor]:
@@ -86,12 +118,50 @@ FAMILIES = {
     "laplace": Case(
         lambda x: Laplace(3 * x[..., 0], (x[..., 1] / 2 - 1).exp()), 2, grid_probabilities, 1e-5
     ),
+    "gumbel": Case(
+        lambda x: Gumbel(3 * x[..., 0], (x[..., 1] / 2 - 1).exp()), 2, scipy_probabilities, 1e-5
+    ),
+    "student t": Case(
+        lambda x: StudentT(torch.tensor(5.0).to(x), x[..., 0], (x[..., 1] / 2).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "log-normal": Case(
+        lambda x: LogNormal(x[..., 0] / 2, (x[..., 1] / 30 - 1).exp()),
+        *(2, grid_probabilities, 1e-5),
+    ),
+    "gamma": Case(
+        lambda x: Gamma((x[..., 0] / 8 + 1).exp(), (x[..., 1] / 8).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "beta": Case(
+        lambda x: Beta((x[..., 0] / 8 + 1).exp(), (x[..., 1] / 8).exp()),
+        *(2, scipy_probabilities, 1e-5),
+    ),
+    "mixture of normals": Case(
+        lambda x: MixtureSameFamily(
+            Categorical(logits=x[..., :2]), Normal(3 * x[..., 2:4], (x[..., 4:] / 4).exp())
+        ),
+        *(6, grid_probabilities, 1e-5),
+    ),
     "exponential": Case(
         lambda x: Exponential((x[..., 0] / 2 + 1).exp()), 1, grid_probabilities, 1e-5
     ),
     "half normal": Case(lambda x: HalfNormal((x[..., 0] / 2).exp()), 1, grid_probabilities, 1e-5),
     "poisson": Case(lambda x: Poisson(x[..., 0].exp()), 1, count_probabilities),
     "geometric": Case(lambda x: Geometric(logits=x[..., 0]), 1, count_probabilities),
+    "binomial": Case(
+        lambda x: Binomial(torch.tensor(9.0).to(x), logits=x[..., 0]), 1, count_probabilities
+    ),
+    "negative binomial": Case(
+        lambda x: NegativeBinomial((x[..., 0] / 10).exp(), logits=x[..., 1] / 12),
+        *(2, count_probabilities),
+    ),
+    "zero-inflated counts": Case(
+        lambda x: ZeroInflatedCounts(
+            (1 + x[..., 0] / 8).exp(), (x[..., 1] / 10).exp(), x[..., 2].sigmoid()
+        ),
+        *(3, inflated_probabilities),
+    ),
     "dirac": Case(lambda x: Dirac(3 * x[..., 0]), 1, split_probabilities),
     "bernoulli": Case(lambda x: Bernoulli(logits=x[..., 0]), 1),
     "categorical": Case(lambda x: Categorical(logits=x), 4),

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
-from torch.distributions import Bernoulli, Categorical, Gumbel, Independent, Normal
+from torch.distributions import Bernoulli, Categorical, Dirichlet, Independent, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.registry import family_of
@@ -233,8 +233,8 @@ def test_independent_wrappers_are_stripped():
 
 def test_unsupported_and_mismatched_families_are_named():
     normal, bernoulli = Normal(torch.zeros(2), 1.0), Bernoulli(torch.full((2,), 0.5))
-    with pytest.raises(TypeError, match=r"Gumbel.*Normal, Laplace"):
-        wasserstein1(Gumbel(torch.ones(2), 1.0), normal)
+    with pytest.raises(TypeError, match=r"Dirichlet.*Normal, Laplace"):
+        wasserstein1(Dirichlet(torch.ones(2, 3)), normal)
     with pytest.raises(TypeError, match=r"Normal and a Bernoulli"):
         wasserstein1(normal, bernoulli)
     with pytest.raises(TypeError, match="a Dirac and a Normal"):

@@ -1,5 +1,6 @@
 from .dirac import Dirac as Dirac
 from .family import Family as Family
+from .ground import Tree as Tree
 from .logistic_mixture import DiscretizedLogisticMixture as DiscretizedLogisticMixture
 from .ordered import OrderedFamily as OrderedFamily
 from .registry import distribution_mean as distribution_mean

@@ -1,14 +1,17 @@
-"""Bernoulli distributions."""
+"""Bernoulli and binomial distributions."""
 
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli
+from torch.distributions import Bernoulli, Binomial
 from typing_extensions import override
 
+from latent_transport.checks import holds
 from latent_transport.distributions.ordered import OrderedFamily
 
+SAME = 1e-5  # share by which rounding may make total counts differ
 
-class BernoulliFamily(OrderedFamily[Bernoulli]):
+
+class BernoulliFamily(OrderedFamily[Bernoulli | Binomial]):
     """Bernoulli distributions on {0, 1}; coordinates: the probabilities of 1 and of 0.
 
     Either may be far below the rounding of the other, where only a logit tells it.
@@ -17,7 +20,7 @@ class BernoulliFamily(OrderedFamily[Bernoulli]):
     plural = "Bernoulli distributions"
 
     @override
-    def coordinates(self, distribution: Bernoulli) -> Tensor:
+    def coordinates(self, distribution: Bernoulli | Binomial) -> Tensor:
         p = distribution.probs  # (..., D)
         rest = 1 - p  # (..., D)
         if "logits" in vars(distribution):
@@ -42,6 +45,46 @@ class BernoulliFamily(OrderedFamily[Bernoulli]):
         sine = change / (root_p * rest_q + root_q * rest_p)  # (..., 1, D)
         cosine = root_p * root_q + rest_p * rest_q  # (..., 1, D)
         return 2 * torch.atan2(sine, cosine)  # (..., 1, D)
+
+
+class BinomialFamily(BernoulliFamily):
+    """Binomial distributions of one total count; coordinates: means of what comes out 1 and 0."""
+
+    plural = "binomial distributions"
+
+    @override
+    def coordinates(self, distribution: Bernoulli | Binomial) -> Tensor:
+        shares = super().coordinates(distribution)  # (..., 2, D)
+        return getattr(distribution, "total_count", shares.new_ones(())).unsqueeze(-2) * shares
+
+    @override
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        _share_total_count(p, q)
+        return super().wasserstein1(p, q)  # (..., D)
+
+    @override
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Exact: as for Bernoulli distributions, times the root of the total count."""
+        total = _share_total_count(p, q)  # (..., 1, D)
+        return total.sqrt() * super().fisher_rao_residuals(p / total, q / total)  # (..., 1, D)
+
+
+def _share_total_count(p: Tensor, q: Tensor) -> Tensor:
+    """Total count (..., 1, D) of both.
+
+    Raises
+    ------
+    ValueError
+        If they have different ones, or none.
+    """
+    first, second = (x.sum(-2, keepdim=True) for x in (p, q))  # (..., 1, D) each
+    apart = (first - second).abs() > SAME * first  # (..., 1, D)
+    if not holds(~apart & ~(first == 0)):
+        raise ValueError(
+            "binomial distributions of different total counts, or of none, are not supported; "
+            "expected one total count > 0 a variable, whatever the latent point"
+        )
+    return (first + second) / 2
 
 
 def _keep_off_the_ends(p: Tensor) -> Tensor:

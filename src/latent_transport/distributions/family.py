@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from latent_transport.distributions.ground import Ground
+
 Member = TypeVar("Member", bound=Distribution)
 
+STEP = 1e-4  # share of a scale by which a coordinate is moved to find a slope
 FARTHEST = 30.0  # in scales from its location, beyond which a distribution has no mass to speak of
 
 
@@ -98,10 +101,23 @@ class Family(ABC, Generic[Member]):
         """
         self._refuse("Fisher-Rao distance", "fisher_rao_residuals")
 
+    def on_ground(self, ground: Ground) -> "Family[Any]":
+        """Return the same family, whose W1 is that under a distance between classes.
+
+        Raises
+        ------
+        TypeError
+            If the family has no classes.
+        """
+        raise TypeError(
+            f"ground= tells how far the classes of categorical distributions are apart; these are "
+            f"{self.plural}: leave it out"
+        )
+
     def _refuse(self, distance: str, method: str) -> NoReturn:
         """Say which families, of all that there are, have a method of their own."""
         families = [x for x in _descend(Family) if getattr(x, method) is not vars(Family)[method]]
-        *others, last = sorted((family.plural for family in families), key=str.lower)
+        *others, last = sorted({family.plural for family in families}, key=str.lower)
         raise TypeError(
             f"the {distance} of {self.plural} is not supported, only that of {', '.join(others)} "
             f"and {last}; use the Wasserstein1 or the Euclidean geometry"
@@ -151,6 +167,44 @@ def location_scale_curvature(
     square = 2 * density(place) * (distance / width.abs())  # (..., D)
     size = torch.where(crossing, square.sqrt(), 0)  # (..., D)
     return torch.stack((size, size * place), -2).unsqueeze(-3)  # (..., 1, 2, D)
+
+
+def norm_by_slopes(
+    distance: Callable[[Tensor, Tensor], Tensor], p: Tensor, dp: Tensor, scale: Tensor
+) -> Tensor:
+    r"""Local norm of W1 from the slopes of the distance of two neighbours.
+
+    The norm is :math:`\int |\partial F \cdot dp|`. The cdfs of neighbours on either side of p, in
+    the direction of dp, tell the signs, and the slopes of their distance are the integrals with
+    these signs. In double precision.
+
+    Parameters
+    ----------
+    distance : callable
+        Two tensors (..., C, D) of coordinates to their W1 (..., D), in reverse mode.
+    p, dp : Tensor, shape (..., C, D)
+        Coordinates and their velocities.
+    scale : Tensor, shape (..., C, D)
+        Over which the family changes: coordinates are moved by up to 1e-4 of it.
+
+    Returns
+    -------
+    Tensor, shape (..., D)
+        Right to about 1e-7 of itself; 1-homogeneous in ``dp``, and differentiable in it.
+    """
+    at, scale = p.detach().double(), scale.detach().double()  # (..., C, D) each
+    velocity = dp.detach().double()  # (..., C, D)
+    moves = velocity != 0
+    share = torch.where(moves, velocity.abs() / torch.where(moves, scale, 1), 0)  # (..., C, D)
+    size = share.amax(-2, keepdim=True) / STEP  # (..., 1, D)
+    change = velocity / torch.where(size > 0, size, 1)  # (..., C, D)
+
+    def total(first: Tensor, second: Tensor) -> Tensor:
+        return distance(first, second).sum()
+
+    forth, back = torch.func.grad(total, (0, 1))(at + change, at - change)  # (..., C, D) each
+    slopes = ((forth - back) / 2).to(dp.dtype)  # (..., C, D)
+    return (slopes * dp).sum(-2)  # (..., D)
 
 
 def divide_by_argument(

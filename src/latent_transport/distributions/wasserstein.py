@@ -4,26 +4,33 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from latent_transport.checks import check_floating, holds
-from latent_transport.distributions.registry import factors, family_of
+from latent_transport.distributions.ground import GroundLike, make_ground
+from latent_transport.distributions.registry import DecoderOutput, factors, family_of
 from latent_transport.kernels.pmf import categorical_wasserstein1
 
 __all__ = ["product_wasserstein1", "wasserstein1", "wasserstein1_pmf"]
 
 
-def wasserstein1(p: Distribution, q: Distribution) -> Tensor:
+def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | None = None) -> Tensor:
     r"""Wasserstein-1 distance of each variable, :math:`W_1 = \int |F_p - F_q|`.
 
     Exact for every supported family, such as normal distributions, categorical ones on
     0, ..., n - 1, and discretised logistics and their mixtures on 256 levels (Roy & Hauberg 2022,
-    Eq. 5, without probabilities or cumulative sums).
+    Eq. 5, without probabilities or cumulative sums). Any other distribution on the line that has
+    ``icdf`` or ``cdf`` is measured by 121 quantiles, to 1e-3 or better, with a warning.
 
     Parameters
     ----------
     p, q : Distribution, batch shapes broadcastable to (..., D)
-        Two distributions of one family.
+        Two distributions of one family; or a tuple or dict of distributions each, whose variables
+        follow each other; or tensors of values.
+    ground : Tree, "discrete" or array-like of shape (n, n), optional
+        How far the n classes of categorical distributions are apart: along a
+        :class:`~latent_transport.Tree`, all 1 (W1 is the total variation), or as given, if that is
+        the metric of a tree or there are at most 8 classes. By default class i lies at the number
+        i; one-hot vectors lie the root of 2 apart.
 
     Returns
     -------
@@ -34,17 +41,21 @@ def wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     Raises
     ------
     TypeError
-        If the family is not supported, or the two differ.
+        If the family is not supported, the two differ, or there is a ground distance without
+        classes.
     ValueError
-        If a distribution has no dimension of variables.
+        If a distribution has no dimension of variables, or the ground distance is no metric, or
+        one for which no exact form is known.
     """
     p, q = factors(p), factors(q)
     family = family_of(p)
-    if family is not family_of(q):
+    if family != family_of(q):
         raise TypeError(
             f"W1 between a {type(p).__name__} and a {type(q).__name__} of different families is "
             "not supported; give two distributions of one family"
         )
+    if ground is not None:
+        family = family.on_ground(make_ground(ground))
     return family.wasserstein1(family.coordinates(p), family.coordinates(q))  # (..., D)
 
 
@@ -116,7 +127,9 @@ def _check_masses(p: Tensor, q: Tensor) -> None:
         )
 
 
-def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
+def product_wasserstein1(
+    p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | None = None
+) -> Tensor:
     r"""Distance of product distributions, :math:`(\sum_i W_1^2(p_i, q_i))^{1/2}`.
 
     This is Roy & Hauberg (2022), Eq. 6. It is a metric on product distributions, the l2 product
@@ -132,6 +145,8 @@ def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     ----------
     p, q : Distribution, batch shapes broadcastable to (..., D)
         The last batch dimension counts the variables of the product.
+    ground : Tree, "discrete" or array-like of shape (n, n), optional
+        As for :func:`wasserstein1`.
 
     Returns
     -------
@@ -143,7 +158,7 @@ def product_wasserstein1(p: Distribution, q: Distribution) -> Tensor:
     TypeError, ValueError
         As :func:`wasserstein1`.
     """
-    each = wasserstein1(p, q)  # (..., D)
+    each = wasserstein1(p, q, ground=ground)  # (..., D)
     # In units of their sum where squares would overflow or vanish.
     total, info = each.detach().sum(-1, keepdim=True), torch.finfo(each.dtype)  # (..., 1)
     extreme = (total < info.tiny**0.5 * 1e3) | (total > info.max**0.5 / 1e3)  # (..., 1)

@@ -12,10 +12,9 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.distributions import Distribution
 
 from latent_transport.checks import check_alike, check_finite, check_points, check_precision
-from latent_transport.distributions.registry import factors, family_of
+from latent_transport.distributions.registry import DecoderOutput, factors, family_of
 from latent_transport.distributions.wasserstein import safe_sqrt
 from latent_transport.geometries.contract import check_decoding, flatten_points
 from latent_transport.geometries.decoded import Decoded
@@ -30,7 +29,7 @@ from latent_transport.geometries.process import (
 from latent_transport.geometries.slopes import residual_slopes
 from latent_transport.memory import RowSizes, count_rows, map_rows, map_segments
 
-Decoder = Callable[[Tensor], Distribution | Tensor]
+Decoder = Callable[[Tensor], DecoderOutput]
 
 FEW_AXES = 32  # of the latent space, along which points are differentiated at once in any case
 
@@ -45,8 +44,9 @@ class Geometry(ABC):
     decoder : callable
         Maps latent points (M, d) to a :class:`torch.distributions.Distribution` of batch shape
         (M, D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
-        normals or discretised logistic mixtures; each point by itself, and always to the same. Its
-        parameters (or buffers) decide device and dtype.
+        normals or discretised logistic mixtures; to a tensor of values (M, D); or to a tuple or
+        dict of distributions, whose product is measured. Each point by itself, and always to the
+        same. Its parameters (or buffers) decide device and dtype.
 
     Attributes
     ----------

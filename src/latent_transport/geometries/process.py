@@ -81,6 +81,8 @@ def validate(distribution: Distribution) -> None:
     ValueError
         If a parameter lies outside its constraint.
     """
+    for part in getattr(distribution, "parts", ()):  # of a product
+        validate(part)
     with _validation.lock:
         inside = _validation.sections > 0
         default = _validation.default if inside else Distribution._validate_args

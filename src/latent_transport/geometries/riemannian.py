@@ -37,9 +37,10 @@ class Wasserstein2(Geometry):
 
     a decoder's locations far outside the range, where an image shows no change, make no distance.
     Both are Riemannian: distances of functions. (The W2 of the discretised distributions is not:
-    mass e that moves by one level costs :math:`\sqrt e`.) Mixtures are refused, whose quantile
-    functions have no closed form. Source: Peyré & Cuturi (2019), *Computational optimal transport*,
-    Section 2.6 and Remark 2.30.
+    mass e that moves by one level costs :math:`\sqrt e`.) Other location-scale families, Student's
+    t of the same degrees of freedom, exponential, half-normal and log-normal distributions have it
+    in closed form, and Diracs; mixtures are refused, whose quantile functions have none. Source:
+    Peyré & Cuturi (2019), *Computational optimal transport*, Section 2.6 and Remark 2.30.
 
     Parameters
     ----------
@@ -90,8 +91,9 @@ class FisherRao(_Riemannian):
     r"""The pulled-back Fisher-Rao distance of product distributions.
 
     The Riemannian distance whose tensor is the Fisher information; for neighbours
-    :math:`d^2(p, q) \approx 2\,\mathrm{KL}(p \| q)`. It is exact for normal, Bernoulli and
-    categorical distributions at any distance. For single discretised logistics it is the Fisher
+    :math:`d^2(p, q) \approx 2\,\mathrm{KL}(p \| q)`. It is exact at any distance for normal,
+    log-normal and other location-scale families, one-parameter families such as Poisson and
+    Bernoulli distributions, and categorical ones. For single discretised logistics it is the Fisher
     information of the 256 probabilities at the mean of the two parameter pairs, applied to their
     difference: right to second order for neighbours on a curve, not a distance between far points.
     Source: Arvanitidis et al. (2022), *Pulling back information geometry*.
@@ -104,7 +106,7 @@ class FisherRao(_Riemannian):
     Raises
     ------
     TypeError
-        From every measure, if the decoder's distributions are mixtures.
+        From every measure, if it is not known of the decoder's distributions, such as mixtures.
     """
 
     @override

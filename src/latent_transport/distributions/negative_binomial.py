@@ -1,0 +1,121 @@
+"""Negative binomials, also with more zeros than they have: torch's own, scvi's and Pyro's."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, NegativeBinomial, Poisson, constraints
+from typing_extensions import override
+
+from latent_transport.distributions.counts import count_norm, count_wasserstein1
+from latent_transport.distributions.family import Family
+
+
+class ZeroInflatedCounts(Distribution):
+    r"""Mixture of a negative binomial and a Dirac at 0.
+
+    What the classes of other packages are read as, which need not be there.
+
+    Parameters
+    ----------
+    location, dispersion : Tensor
+        Mean :math:`\mu` and dispersion :math:`\alpha` of the negative binomial, whose variance is
+        :math:`\mu + \alpha\mu^2`; 0 of a Poisson distribution.
+    weight : Tensor
+        Share of the negative binomial.
+    """
+
+    arg_constraints: ClassVar = {
+        "location": constraints.nonnegative,
+        "dispersion": constraints.nonnegative,
+        "weight": constraints.unit_interval,
+    }
+    support = constraints.nonnegative_integer
+
+    def __init__(
+        self,
+        location: Tensor,
+        dispersion: Tensor,
+        weight: Tensor,
+        validate_args: bool | None = None,
+    ) -> None:
+        parameters = torch.broadcast_tensors(location, dispersion, weight)
+        self.location, self.dispersion, self.weight = parameters
+        super().__init__(self.location.shape, validate_args=validate_args)
+
+    @override
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "ZeroInflatedCounts":
+        parameters = (self.location, self.dispersion, self.weight)
+        location, dispersion, weight = (x.expand(batch_shape) for x in parameters)
+        return ZeroInflatedCounts(location, dispersion, weight, validate_args=False)
+
+    @property
+    @override
+    def mean(self) -> Tensor:
+        return self.weight * self.location
+
+
+class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
+    """Negative binomials with a weight, and Diracs at 0 with the rest of it.
+
+    Coordinates: their means and dispersions, and the weights.
+    """
+
+    plural = "negative binomials"
+
+    @override
+    def coordinates(self, distribution: NegativeBinomial | ZeroInflatedCounts) -> Tensor:
+        if isinstance(distribution, ZeroInflatedCounts):
+            parameters = (distribution.location, distribution.dispersion, distribution.weight)
+        else:
+            mean, dispersion = _read(distribution)
+            parameters = mean, dispersion, torch.ones_like(mean)
+        return torch.stack(parameters, -2)  # (..., 3, D)
+
+    @override
+    def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
+        return count_wasserstein1(p, q)  # (..., D)
+
+    @override
+    def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
+        return count_norm(p, dp)  # (..., D)
+
+    @override
+    def mean(self, p: Tensor) -> Tensor:
+        return p[..., 0, :] * p[..., 2, :]  # (..., D)
+
+
+def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:
+    """Read a negative binomial of scvi, or zero-inflated counts of scvi or Pyro, if it is one.
+
+    They are known by the names of their classes and parameters. scvi's have no batch shape.
+    """
+    names = {cls.__name__ for cls in type(distribution).__mro__}
+    found: Any = distribution
+    if "NegativeBinomial" in names and hasattr(found, "theta"):
+        location, dispersion = found.mu, found.theta.reciprocal()
+        weight = torch.ones_like(location)
+        if "ZeroInflatedNegativeBinomial" in names:
+            weight = (-found.zi_logits).sigmoid()
+        return ZeroInflatedCounts(location, dispersion, weight)
+    if "ZeroInflatedDistribution" in names:
+        base = found.base_dist
+        if isinstance(base, NegativeBinomial | Poisson):
+            weight = (-found.gate_logits).sigmoid()
+            return ZeroInflatedCounts(*_read(base), weight)
+    return None
+
+
+def _read(distribution: NegativeBinomial | Poisson) -> tuple[Tensor, Tensor]:
+    """Mean and dispersion of one of torch's own distributions."""
+    if isinstance(distribution, Poisson):
+        return distribution.rate, torch.zeros_like(distribution.rate)
+    # Logits that were not given, but made by torch from probabilities, are cut off.
+    probs = distribution.probs  # (...)
+    odds = probs / (1 - probs)
+    if "logits" in vars(distribution):
+        logits = distribution.logits
+        given = logits.sigmoid() == probs
+        odds = torch.where(given, logits.exp(), probs / torch.where(given, 1, 1 - probs))
+    count = distribution.total_count
+    return count * odds, count.reciprocal().expand_as(odds)

@@ -1,0 +1,202 @@
+"""W1 of negative binomials and zero-inflated counts against SciPy, and other packages' classes."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from torch.distributions import Binomial, Distribution, NegativeBinomial, Poisson
+
+import latent_transport as lt
+from latent_transport.distributions.counts import count_norm, count_wasserstein1
+from latent_transport.distributions.negative_binomial import ZeroInflatedCounts
+from latent_transport.distributions.registry import distribution_mean, family_of
+from tests.problems import DOUBLE
+
+COUNTS = np.arange(60_000)
+
+counts = st.tuples(
+    st.floats(-4, 5).map(np.exp),  # mean
+    st.one_of(st.floats(-6, 1).map(np.exp), st.just(0.0)),  # dispersion
+    st.one_of(st.floats(0.05, 1), st.just(1.0)),  # weight
+)
+
+
+def above(mean, dispersion, weight):
+    """What lies above each count, by SciPy."""
+    if dispersion == 0:
+        return weight * stats.poisson.sf(COUNTS, mean)
+    return weight * stats.nbinom.sf(COUNTS, 1 / dispersion, 1 / (1 + dispersion * mean))
+
+
+def measure(p, q, **like):
+    return count_wasserstein1(*(torch.tensor(x, **(DOUBLE | like))[:, None] for x in (p, q))).item()
+
+
+@given(p=counts, q=counts)
+@settings(deadline=None, max_examples=40)
+def test_distance_matches_sums_over_scipys_cdfs(p, q):
+    expected = np.abs(above(*p) - above(*q)).sum()
+    assert measure(p, q) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+    assert measure(q, p) == pytest.approx(expected, rel=1e-9, abs=1e-13)
+
+
+@given(p=counts, change=st.tuples(*[st.floats(-1e-3, 1e-3)] * 3))
+@settings(deadline=None, max_examples=30)
+def test_distance_of_neighbours_matches_sums_over_scipys_cdfs(p, change):
+    q = tuple(x * (1 + e) for x, e in zip(p, change, strict=True))
+    expected = np.abs(above(*p) - above(*q)).sum()
+    # Differences of cdfs round in either sum.
+    assert measure(p, q) == pytest.approx(expected, rel=1e-7, abs=1e-11 * (1 + p[0]))
+
+
+@given(p=counts, q=counts, r=counts)
+@settings(deadline=None, max_examples=100)
+def test_distance_is_a_metric(p, q, r):
+    assert measure(p, p) == 0
+    assert measure(p, q) <= (measure(p, r) + measure(r, q)) * (1 + 1e-9) + 1e-12
+
+
+def draw(count, seed):
+    x = torch.randn(3, count, generator=torch.Generator().manual_seed(seed), **DOUBLE)
+    return torch.stack(((1 + x[0]).exp(), (x[1] - 1).exp(), x[2].sigmoid()))
+
+
+def test_slopes_match_finite_differences():
+    p, q = draw(8, 0).requires_grad_(), draw(8, 1).requires_grad_()
+    options = {"eps": 1e-6, "atol": 1e-6, "rtol": 1e-5, "check_forward_ad": True}
+    assert torch.autograd.gradcheck(count_wasserstein1, (p, q), **options)
+
+
+def test_norm_is_the_limit_of_distances():
+    p = draw(200, 2)
+    dp = p * torch.randn(3, 200, generator=torch.Generator().manual_seed(3), **DOUBLE)
+    limit = count_wasserstein1(p, p + 1e-7 * dp) / 1e-7
+    torch.testing.assert_close(count_norm(p, dp), limit, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(count_norm(p, -2 * dp), 2 * count_norm(p, dp), rtol=1e-9, atol=0)
+
+
+def test_single_precision_errs_by_rounding():
+    p, q = draw(500, 4).float(), draw(500, 5).float()
+    found = count_wasserstein1(p, q)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), count_wasserstein1(p.double(), q.double()))
+
+
+def test_ordered_counts_are_as_far_apart_as_their_means():
+    """One dispersion, whatever the means; and large ones, which no sum would reach."""
+    mean = torch.tensor([1e-3, 2.0, 1e4, 1e9, 1e15], **DOUBLE)
+    p, q = (NegativeBinomial(3.0, logits=(x / 3).log()) for x in (mean, 1.7 * mean))
+    torch.testing.assert_close(lt.wasserstein1(p, q), 0.7 * mean)
+    wide = NegativeBinomial(0.5, logits=(mean / 0.5).log())
+    assert lt.wasserstein1(p, wide)[:3].isfinite().all()
+    assert (lt.wasserstein1(p, wide) >= 0)[:3].all()
+    assert lt.wasserstein1(p, wide)[3:].isnan().all()  # with the same mean, no sum and no word
+
+
+def test_small_dispersion_is_poisson():
+    rate = torch.tensor([0.3, 2.0, 40.0], **DOUBLE)
+    other = rate.flip(0)
+    p, q = (torch.stack((x, 1e-9 + 0 * x, 1 + 0 * x)) for x in (rate, other))
+    torch.testing.assert_close(
+        count_wasserstein1(p, q), lt.wasserstein1(Poisson(rate), Poisson(other))
+    )
+
+
+# --- As other packages have them ---
+
+
+class OfScvi(Distribution):
+    """The attributes of scvi-tools' classes, which tell torch no batch shape."""
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, mu, theta):
+        self.mu, self.theta = torch.broadcast_tensors(mu, theta)
+        super().__init__(validate_args=False)
+
+
+ScviNegativeBinomial = type("NegativeBinomial", (OfScvi,), {})
+
+
+class ZeroInflatedNegativeBinomial(ScviNegativeBinomial):
+    def __init__(self, mu, theta, zi_logits):
+        super().__init__(mu, theta)
+        self.zi_logits = zi_logits
+
+
+class ZeroInflatedDistribution(Distribution):
+    """The attributes of Pyro's class."""
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, base_dist, gate_logits):
+        self.base_dist, self.gate_logits = base_dist, gate_logits
+        super().__init__(base_dist.batch_shape, validate_args=False)
+
+
+def test_scvis_and_pyros_counts_are_read():
+    x = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(6), **DOUBLE)
+    mu, theta, zi_logits = x[0].exp(), x[1].exp(), x[2]
+    plain = NegativeBinomial(theta, logits=(mu / theta).log())
+    torch.testing.assert_close(
+        lt.wasserstein1(ScviNegativeBinomial(mu, theta), plain), torch.zeros(4, 6, **DOUBLE)
+    )
+    inflated = ZeroInflatedNegativeBinomial(mu, theta, zi_logits)
+    torch.testing.assert_close(distribution_mean(inflated), mu * (-zi_logits).sigmoid())
+    expected = above(*(y[0, 0].item() for y in (mu, 1 / theta, (-zi_logits).sigmoid())))
+    expected = np.abs(above(mu[0, 0].item(), 1 / theta[0, 0].item(), 1) - expected).sum()
+    assert lt.wasserstein1(inflated, plain)[0, 0].item() == pytest.approx(expected)
+    pyros = ZeroInflatedDistribution(plain, zi_logits)
+    assert (lt.wasserstein1(pyros, inflated) < 1e-12).all()
+    poisson = ZeroInflatedDistribution(Poisson(mu), zi_logits)
+    alike = ZeroInflatedCounts(mu, 0 * mu, (-zi_logits).sigmoid())
+    assert (lt.wasserstein1(poisson, alike) == 0).all()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_geodesics_of_a_single_cell_decoder(shared):
+    """As scvi decodes: a share of the library, a dispersion a gene or a cell, dropout."""
+    generator = torch.Generator().manual_seed(7)
+    inner = torch.randn(2, 16, generator=generator)
+    outer = torch.randn(16, 3 * 30, generator=generator) / 3
+    theta = torch.randn(30, generator=generator).exp()
+
+    def decoder(z):
+        share, dispersion, dropout = ((z @ inner).tanh() @ outer).chunk(3, -1)
+        rate = theta if shared else theta * (dispersion / 3).exp()
+        return ZeroInflatedNegativeBinomial(200 * share.softmax(-1), rate, dropout - 1)
+
+    z0, z1 = torch.randn(2, 4, 2, generator=generator)
+    geometry = lt.Wasserstein1(decoder)
+    paths = lt.connecting_geodesics(geometry, z0, z1)
+    assert paths.converged.all()
+    assert (paths.length >= geometry.distance(z0, z1) * (1 - 1e-4)).all()
+    assert lt.connecting_geodesics(lt.Euclidean(decoder), z0, z1).converged.all()
+
+
+# --- Binomials ---
+
+
+def test_binomials_of_one_total_count_are_ordered():
+    generator = torch.Generator().manual_seed(8)
+    probs, others = torch.rand(2, 6, generator=generator, **DOUBLE)
+    p, q = (Binomial(torch.tensor(12.0, **DOUBLE), x) for x in (probs, others))
+    found = lt.wasserstein1(p, q)
+    values = np.arange(13)
+    for value, a, b in zip(found.tolist(), probs.tolist(), others.tolist(), strict=True):
+        pmfs = (stats.binom.pmf(values, 12, x) for x in (a, b))
+        assert value == pytest.approx(stats.wasserstein_distance(values, values, *pmfs))
+    family = family_of(p)
+    angle = family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q)).abs()
+    expected = 2 * 12**0.5 * (probs.sqrt().asin() - others.sqrt().asin()).abs()
+    torch.testing.assert_close(angle.squeeze(-2), expected)
+
+
+def test_binomials_of_other_total_counts_are_refused():
+    p, q = (Binomial(torch.tensor([n]), torch.tensor([0.5])) for n in (3.0, 4.0))
+    with pytest.raises(ValueError, match="one total count > 0 a variable"):
+        lt.wasserstein1(p, q)
+    with pytest.raises(ValueError, match="or of none"):
+        lt.wasserstein1(*[Binomial(torch.tensor([0.0]), torch.tensor([0.5]))] * 2)
