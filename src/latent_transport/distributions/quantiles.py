@@ -23,7 +23,7 @@ DOUBLINGS, HALVINGS = 60, 80  # of an interval around a quantile
 class QuantileFamily(Family[Distribution]):
     """Any distributions on the line with quantiles; coordinates: 121 of these.
 
-    W1 and W2 are right to about 1e-5 where quantile functions do not cross, to about 1e-3 where
+    W1 and W2 are right to about 1e-5 where quantile functions do not cross, to about 2e-3 where
     they do; less so where few of the quantiles tell the mean, as for tails that fall like a power.
     """
 
