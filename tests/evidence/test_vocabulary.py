@@ -19,6 +19,7 @@ from latent_transport.evidence.keys import (
     LINE,
     OURS,
     PLANES,
+    SEQUENCES,
 )
 from latent_transport.evidence.vocabulary import (
     DISTANCES,
@@ -103,7 +104,10 @@ def test_words_are_no_numbers():
 
 def test_words_name_all_that_the_tables_hold():
     assert set(WORDS["paths"]) == {*PATHS, LATENT}
-    assert set(WORDS["models"]) == {ALL, PLANES, *(f"digit{digit}" for digit in range(10))}
+    assert set(WORDS["models"]) == {
+        *(ALL, PLANES, *SEQUENCES),
+        *(f"digit{digit}" for digit in range(10)),
+    }
     assert WORDS["measures"]["grey_share"] == {"label": "grey share", "sign": -1, "digits": 3}
 
 
@@ -121,6 +125,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
     known += ("pixel_entropy", "coefficient", "accuracy", "purity")
     known += ("length_ratio", "largest_step", "retreat", "norm", "fade_distance")
     known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
+    known += ("error", "image_error", "offset")
     assert set(known) == set(MEASURES)
     higher = {name for name in known if MEASURES[name].sign > 0}
     assert higher == {

@@ -13,6 +13,7 @@ from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
 from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.evidence.claims.statements import CLAIMS
+from latent_transport.evidence.keys import SEQUENCES
 from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
@@ -103,6 +104,12 @@ def make_tables() -> dict[str, pd.DataFrame]:
         "separation": summarise(
             ["separation", "excess_wasserstein1"], paths=["wasserstein1"], references=[None]
         ),
+        "sequences": summarise(
+            ["error", "image_error", "offset"],
+            models=SEQUENCES,
+            paths=("line", "wasserstein1", "fade"),
+            references=("line", "fade", "wasserstein1"),
+        ),
         "stability": summarise(["coefficient"], **two),
         "neighbours": summarise(["accuracy", "purity"], models=["all"], **two),
         "ramp": pd.DataFrame(ramp),
@@ -125,7 +132,7 @@ def tables(tmp_path_factory) -> dict[str, Path]:
         [
             *(
                 part
-                for name in ("containment", "plausibility", "separation", "stability")
+                for name in ("containment", "plausibility", "separation", "sequences", "stability")
                 for part in (f"--{name}", str(made[name]))
             ),
             *("--neighbours", str(made["neighbours"])),

@@ -28,6 +28,7 @@ from latent_transport.evidence.keys import (
     RANDOM,
     RECONSTRUCTIONS,
     RIVAL,
+    SEQUENCES,
 )
 from latent_transport.evidence.keys import DETOURS as DETOUR_SIGNS
 from latent_transport.evidence.keys import PLAUSIBILITY as SIGNS
@@ -212,6 +213,11 @@ SEPARATION = {
     "excess_wasserstein1": Measure("excess $W_1$ length", HIGHER),
     "excess_fisher_rao": Measure("excess Fisher\N{EN DASH}Rao length", HIGHER),
 }
+HALFWAY = {
+    "error": Measure("error halfway", LOWER, 2, unit="grey levels"),
+    "image_error": Measure("error halfway, to the image", LOWER, 2, unit="grey levels"),
+    "offset": Measure("offset halfway", LOWER),
+}
 STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
 NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
@@ -219,7 +225,7 @@ NEIGHBOURS = {
 }
 """Measures of each part of the evidence, in their order."""
 
-MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | SEPARATION | STABILITY | NEIGHBOURS
+MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | SEPARATION | HALFWAY | STABILITY | NEIGHBOURS
 
 # --- Models and pairs ---
 
@@ -231,6 +237,7 @@ def name_models(classes: Sequence[str] = DIGITS) -> dict[str, Name]:
         **{f"digit{label}": name_class(name) for label, name in enumerate(classes)},
         PLANES: Name(f"planes of single {noun}", manuscript="latent planes"),
         ALL: Name(f"all {noun}"),
+        **{name: Name(f"sequences of {name}") for name in SEQUENCES},
     }
 
 
@@ -256,7 +263,7 @@ PARTS = {
     "ramp": Part(drawn=True),
     "stability": Part(drawn=True, judged=True, solves=PLAIN),
     "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
-    "sequences": Part(of_all_digits=True),
+    "sequences": Part(of_all_digits=True, judged=True),
     "starts": Part(),
 }
 

@@ -13,6 +13,7 @@ MEASURES = {
     "containment": ("share_inside", 0.95),
     "plausibility": ("confidence", 0.0),
     "separation": ("excess_wasserstein1", 0.01),
+    "sequences": ("error", 0.0),
     "stability": ("coefficient", 0.0),
     "neighbours": ("accuracy", 0.0),
 }

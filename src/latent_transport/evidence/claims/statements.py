@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from latent_transport.evidence.keys import FADE, HIGHER, INTERPOLATION, LATENT, LINE, OURS, RIVAL
 from latent_transport.evidence.vocabulary import (
     CONTAINMENT,
+    HALFWAY,
     NEIGHBOURS,
     PLAUSIBILITY,
     SEPARATION,
@@ -89,6 +90,13 @@ CLAIMS = {
         PLAUSIBILITY,
         None,
         LINE,
+    ),
+    "halfway": Claim(
+        "Halfway on W1 geodesics between the ends of a known sequence lies its middle, nearer than "
+        "on the straight latent line",
+        "sequences",
+        HALFWAY,
+        reference=LINE,
     ),
     "stability": Claim(
         "W1 distances vary less across retraining than Euclidean latent distances",
