@@ -29,6 +29,7 @@ from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2
 from .geometries.subspaces import Subspace as Subspace
 from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
+from .models.blurring import BlurredDecoder as BlurredDecoder
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
 from .models.ensembles import EnsembleDecoder as EnsembleDecoder

@@ -161,7 +161,7 @@ def test_labels(label_of, key, label):
 def test_which_geometries_are_allowed_where_follows_from_their_recipes():
     assert PLAIN[0] == OURS
     assert PLAIN == ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
-    assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "ensemble"}
+    assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "blurred", "ensemble"}
     assert set(GEOMETRIES) - set(FURTHER) == {"wasserstein1"}
     for part in PARTS.values():
         assert {*part.compares, *part.solves} <= set(GEOMETRIES)

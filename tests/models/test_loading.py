@@ -29,7 +29,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        architecture = Architecture(latent_dim=2, data_dim=6, hidden=(8,))
+        architecture = Architecture(latent_dim=2, data_dim=9, hidden=(8,))
         vae, other = (VAE(architecture).eval().requires_grad_(False) for _ in range(2))
     names = ("vae", "codes", "uncertainty", "ensemble")
     paths = {name: folder / f"{name}.safetensors" for name in names}
@@ -46,7 +46,7 @@ def files(tmp_path_factory):
     uncertain = UncertainDecoder(vae.decoder, torch.from_numpy(codes["mean"][:9]), 0.3)
     save_uncertainty(uncertain, paths["uncertainty"], {})
     save_ensemble(EnsembleDecoder([vae.decoder, other.decoder]), paths["ensemble"], {})
-    return {**paths, "strength": 0.5, "regularisation": 3.0}
+    return {**paths, "strength": 0.5, "regularisation": 3.0, "blur": 0.5}
 
 
 @pytest.mark.parametrize("name", GEOMETRIES)
@@ -72,7 +72,7 @@ def test_every_geometry_is_built_and_solved(files, name):
     "name", [name for name, recipe in GEOMETRIES.items() if recipe.decoder == "plain"]
 )
 def test_the_catalogue_knows_who_measures_mixtures(name, tmp_path, files):
-    vae = VAE(Architecture(latent_dim=2, data_dim=6, hidden=(8,), components=2))
+    vae = VAE(Architecture(latent_dim=2, data_dim=9, hidden=(8,), components=2))
     save_vae(vae, tmp_path / "vae.safetensors", {})
     geometry = load_geometry(name, **{**files, "vae": tmp_path / "vae.safetensors"})
     z0, z1 = torch.tensor([[-1.0, 0.3]]), torch.tensor([[0.5, -0.4]])
@@ -149,7 +149,7 @@ def test_what_is_not_given_or_missing_is_named(files, name, tmp_path):
     for need in GEOMETRIES[name].needs:
         with pytest.raises(DataError, match=f"{name} needs {need}"):
             load_geometry(name, **{**files, need: None})
-        if need not in ("strength", "regularisation"):
+        if need not in ("strength", "regularisation", "blur"):
             with pytest.raises(DataError, match=r"none\.safetensors is missing"):
                 load_geometry(name, **{**files, need: tmp_path / "none.safetensors"})
 

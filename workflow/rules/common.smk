@@ -183,6 +183,8 @@ def options_of_geometry(wildcards, input):
         options += ["--strength", config["evidence"]["strength"]["planes"]]
     if recipe.regularised:
         options += ["--regularisation", config["evidence"]["regularisation"]]
+    if recipe.decoder == "blurred":
+        options += ["--blur", config["evidence"]["blur"]]
     return options
 
 

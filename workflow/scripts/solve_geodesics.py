@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ensemble", help="of decoders")
     parser.add_argument("--strength", type=read_strength, help="of the weight: number, or file")
     parser.add_argument("--regularisation", type=float, help="weight of the latent metric")
+    parser.add_argument("--blur", type=float, help="variance of the blur, in squared pixels")
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ensemble=arguments.ensemble,
         strength=arguments.strength,
         regularisation=arguments.regularisation,
+        blur=arguments.blur,
         device=device,
     )
     subspace = None

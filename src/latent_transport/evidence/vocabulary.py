@@ -138,6 +138,7 @@ PATHS: dict[str, Path] = {
     "wasserstein2": Path("$W_2$", page="Wasserstein-2", unit="grey levels"),
     "fisher-rao": Path("Fisher\N{EN DASH}Rao", unit="no unit"),
     "euclidean": Path("Euclidean", unit="grey levels"),
+    "blurred": Path("Euclidean, blurred", manuscript="Euclidean, blurred images"),
     "uncertain": Path("$W_1$, uncertain", manuscript="$W_1$, uncertain decoder"),
     "ensemble": Path("$W_1$, ensemble"),
     "density": Path("$W_1$, density"),

@@ -1,3 +1,4 @@
+from .blurring import BlurredDecoder as BlurredDecoder
 from .catalogue import GEOMETRIES as GEOMETRIES
 from .densities import AggregatePosterior as AggregatePosterior
 from .ensembles import EnsembleDecoder as EnsembleDecoder

@@ -15,9 +15,9 @@ class Recipe:
     ----------
     metric : str
         Class in :mod:`latent_transport.geometries`.
-    decoder : {"plain", "uncertain", "ensemble", "latent"}
+    decoder : {"plain", "uncertain", "ensemble", "blurred", "latent"}
         What is pulled back: the trained decoder, the one that grows uncertain away from the codes,
-        the ensemble, or the latent space itself.
+        the ensemble, the decoder's blurred images, or the latent space itself.
     weighted : bool
         Whether a conformal weight, by the density of the codes, is applied.
     active : bool
@@ -30,7 +30,7 @@ class Recipe:
     """
 
     metric: str
-    decoder: Literal["plain", "uncertain", "ensemble", "latent"] = "plain"
+    decoder: Literal["plain", "uncertain", "ensemble", "blurred", "latent"] = "plain"
     weighted: bool = False
     active: bool = field(default=False, kw_only=True)
     regularised: bool = field(default=False, kw_only=True)
@@ -44,6 +44,7 @@ class Recipe:
             *("codes",) * (self.weighted or self.active),
             *("strength",) * self.weighted,
             *("regularisation",) * self.regularised,
+            *("blur",) * (self.decoder == "blurred"),
         )
 
     @property
@@ -62,6 +63,7 @@ _FILES = {
     "plain": ("vae",),
     "uncertain": ("vae", "uncertainty"),
     "ensemble": ("ensemble",),
+    "blurred": ("vae",),
     "latent": (),
 }
 _OF_SINGLE_LOGISTICS = ("Wasserstein2", "FisherRao")
@@ -74,6 +76,7 @@ GEOMETRIES = {
     "wasserstein2": Recipe("Wasserstein2"),
     "fisher-rao": Recipe("FisherRao"),
     "euclidean": Recipe("Euclidean"),
+    "blurred": Recipe("Euclidean", "blurred", active=True),
     "uncertain": Recipe("Wasserstein1", "uncertain"),
     "ensemble": Recipe("Wasserstein1", "ensemble"),
     "density": Recipe("Wasserstein1", weighted=True),

@@ -13,6 +13,7 @@ from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.subspaces import Subspace
 from latent_transport.geometries.wasserstein1 import Wasserstein1
+from latent_transport.models.blurring import BlurredDecoder
 from latent_transport.models.catalogue import GEOMETRIES, Recipe
 from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.ensembles import load_ensemble
@@ -37,6 +38,7 @@ def load_geometry(
     ensemble: str | Path | None = None,
     strength: float | None = None,
     regularisation: float | None = None,
+    blur: float | None = None,
     device: torch.device | str = "cpu",
 ) -> Geometry:
     r"""Build one of :data:`GEOMETRIES` from the files of a model.
@@ -58,6 +60,8 @@ def load_geometry(
         Exponent of the conformal weight.
     regularisation : float, optional
         :math:`\lambda`, in units of the distance for one of the latent space.
+    blur : float, optional
+        Variance of the Gaussian that images are blurred with, in squared pixels.
     device : torch.device or str, optional
         Where the decoder is to be.
 
@@ -83,6 +87,7 @@ def load_geometry(
         "ensemble": ensemble,
         "strength": strength,
         "regularisation": regularisation,
+        "blur": blur,
     }
     for need in recipe.needs:
         if given[need] is None:
@@ -141,6 +146,8 @@ def _load_decoder(
     decoder = load_vae(given["vae"], device).decoder
     if recipe.decoder == "uncertain":
         return load_uncertainty(given["uncertainty"], decoder)
+    if recipe.decoder == "blurred":
+        return BlurredDecoder(decoder, given["blur"])
     return decoder
 
 
