@@ -184,7 +184,15 @@ def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
     for name, z in (("z0", z0), ("z1", z1)):
         check_floating(name, z, "(B, d)")
         if z.ndim not in (1, 2) or z.numel() == 0:
-            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
+            flatten = (
+                f": latents that are not flat are given by {name}.flatten(1), and their shape to "
+                "the geometry, by latent_shape="
+                if z.ndim > 2
+                else ""
+            )
+            raise ValueError(
+                f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0{flatten}"
+            )
         if not holds(torch.isfinite(z)):
             raise ValueError(f"{name} has entries that are not finite; remove those pairs")
     if z0.dtype != z1.dtype or z0.device != z1.device:

@@ -44,6 +44,7 @@ class Wasserstein2(Geometry):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
 
     Raises
@@ -77,6 +78,7 @@ class Euclidean(_Riemannian):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
     """
 
@@ -99,6 +101,7 @@ class FisherRao(_Riemannian):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
 
     Raises

@@ -1,5 +1,7 @@
 """The geometry of the Wasserstein-1 distance: the paper's."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from typing_extensions import override
 
@@ -20,6 +22,7 @@ class Wasserstein1(Geometry):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
     directions : int, optional
         Directions at which the indicatrix is sampled for :meth:`volume`.
@@ -27,8 +30,14 @@ class Wasserstein1(Geometry):
 
     riemannian = False
 
-    def __init__(self, decoder: Decoder, *, directions: int = DIRECTIONS) -> None:
-        super().__init__(decoder)
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        latent_shape: Sequence[int] | None = None,
+        directions: int = DIRECTIONS,
+    ) -> None:
+        super().__init__(decoder, latent_shape=latent_shape)
         self.directions = directions
 
     @override
