@@ -11,6 +11,7 @@ from .geodesics.connect import connecting_geodesics as connecting_geodesics
 from .geodesics.curves import CubicSpline as CubicSpline
 from .geodesics.graphs import NeighbourGraph as NeighbourGraph
 from .geodesics.paths import Geodesics as Geodesics
+from .geodesics.paths import load_geodesics as load_geodesics
 from .geodesics.settings import SolverSettings as SolverSettings
 from .geodesics.solvers.adam import Adam as Adam
 from .geodesics.solvers.base import Report as Report

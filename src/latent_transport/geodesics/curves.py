@@ -1,5 +1,6 @@
 """Cubic splines with fixed ends: the curves that geodesics are made of."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -146,22 +147,35 @@ class CubicSpline:
         return self._design(t)[:, 1:-1]
 
     def _design(self, t: Tensor) -> Tensor:
+        """Values of all basis functions at ``t`` (T,): shape (T, P + 2), differentiable in t."""
+        if t.requires_grad:
+            # Around each parameter a spline is its own Taylor polynomial; the step is 0.
+            step = (t - t.detach()).to(self.controls)[:, None]  # (T, 1)
+            terms = [self._slopes(t, order) / math.factorial(order) for order in range(1, 4)]
+            first, second, third = terms
+            return self._design(t.detach()) + step * (first + step * (second + step * third))
         controls = self.controls.shape[1] + 2
         at = t.detach().cpu().double().numpy()
         matrix = BSpline.design_matrix(at.clip(0, 1), _knots(controls), DEGREE).toarray()
         return torch.as_tensor(matrix, dtype=self.controls.dtype, device=self.controls.device)
 
     def __call__(self, t: Tensor) -> Tensor:
-        """Points on the curves at parameters ``t`` (T,) in [0, 1]: shape (B, T, d)."""
-        return self._design(t) @ self._every()  # (B, T, d)
+        """Points on the curves at parameters ``t`` (T,) or (B, T) in [0, 1]: shape (B, T, d)."""
+        if t.ndim == 1:
+            return self._design(t) @ self._every()  # (B, T, d)
+        design = self._design(t.flatten()).unflatten(0, t.shape)  # (B, T, P + 2)
+        return design @ self._every()  # (B, T, d)
 
     def derivative(self, t: Tensor, order: int = 1) -> Tensor:
         """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
+        return self._slopes(t, order) @ self._every()  # (B, T, d)
+
+    def _slopes(self, t: Tensor, order: int) -> Tensor:
+        """Derivatives of all basis functions at ``t`` (T,): shape (T, P + 2)."""
         controls = self.controls.shape[1] + 2
         at = t.detach().cpu().double().numpy()
         basis = BSpline(_knots(controls), np.eye(controls), DEGREE)(at, nu=order)
-        design = torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
-        return design @ self._every()  # (B, T, d)
+        return torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
 
     def reversed(self) -> "CubicSpline":
         """Return the same curves run backwards."""
@@ -171,3 +185,17 @@ class CubicSpline:
 def select_curves(curve: Curve, rows: Tensor) -> Curve:
     """Return the curves with the given numbers."""
     return curve[rows] if isinstance(curve, CubicSpline) else lambda t: curve(t)[rows]
+
+
+def evaluate_curve(curve: Curve, t: Tensor) -> Tensor:
+    """Points on B curves at parameters ``t``, (T,) or each curve's own (B, T): shape (B, T, d)."""
+    if t.ndim == 1 or isinstance(curve, CubicSpline):
+        return curve(t)
+    return torch.stack([curve(row)[i] for i, row in enumerate(t)])
+
+
+def apply_to_curve(curve: Curve, function: Callable[[Tensor], Tensor]) -> Curve:
+    """Apply a function that keeps shapes to the tensors of curves, or to the points on them."""
+    if isinstance(curve, CubicSpline):
+        return CubicSpline(*map(function, (curve.start, curve.end, curve.controls)))
+    return lambda t: function(curve(t))
