@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 
 DEGREE = 3
 
@@ -28,6 +30,28 @@ def _greville(controls: int) -> np.ndarray:
     """Greville abscissae: the control points at which a spline reproduces a straight line."""
     knots = _knots(controls)
     return np.array([knots[i + 1 : i + 1 + DEGREE].mean() for i in range(controls)])
+
+
+@lru_cache
+def _pieces(controls: int) -> np.ndarray:
+    """Coefficients of the basis functions' polynomials on each of I intervals: (I, 4, P + 2).
+
+    In powers of the share of the interval that lies behind.
+    """
+    intervals = controls - DEGREE
+    basis = BSpline(_knots(controls), np.eye(controls), DEGREE)
+    begin = np.arange(intervals) / intervals  # (I,)
+    terms = [
+        basis(begin, nu=order) / (math.factorial(order) * intervals**order)
+        for order in range(DEGREE + 1)
+    ]
+    return np.stack(terms, 1)
+
+
+def _is_differentiated(t: Tensor) -> bool:
+    """Whether derivatives with respect to ``t`` may be asked for, which no NumPy array has."""
+    tangent = forward_ad.unpack_dual(t).tangent
+    return t.requires_grad or tangent is not None or is_functorch_wrapped_tensor(t)
 
 
 @dataclass(frozen=True)
@@ -148,13 +172,14 @@ class CubicSpline:
 
     def _design(self, t: Tensor) -> Tensor:
         """Values of all basis functions at ``t`` (T,): shape (T, P + 2), differentiable in t."""
-        if t.requires_grad:
-            # Around each parameter a spline is its own Taylor polynomial; the step is 0.
-            step = (t - t.detach()).to(self.controls)[:, None]  # (T, 1)
-            terms = [self._slopes(t, order) / math.factorial(order) for order in range(1, 4)]
-            first, second, third = terms
-            return self._design(t.detach()) + step * (first + step * (second + step * third))
         controls = self.controls.shape[1] + 2
+        if len(t) == 0 or _is_differentiated(t):
+            pieces = torch.as_tensor(_pieces(controls)).to(self.controls)  # (I, 4, P + 2)
+            place = t.to(self.controls) * len(pieces)  # (T,)
+            piece = place.detach().floor().long().clamp(0, len(pieces) - 1)  # (T,)
+            within = (place - piece)[:, None]  # (T, 1)
+            constant, first, second, third = pieces[piece].unbind(1)  # (T, P + 2) each
+            return constant + within * (first + within * (second + within * third))
         at = t.detach().cpu().double().numpy()
         matrix = BSpline.design_matrix(at.clip(0, 1), _knots(controls), DEGREE).toarray()
         return torch.as_tensor(matrix, dtype=self.controls.dtype, device=self.controls.device)
@@ -168,14 +193,11 @@ class CubicSpline:
 
     def derivative(self, t: Tensor, order: int = 1) -> Tensor:
         """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
-        return self._slopes(t, order) @ self._every()  # (B, T, d)
-
-    def _slopes(self, t: Tensor, order: int) -> Tensor:
-        """Derivatives of all basis functions at ``t`` (T,): shape (T, P + 2)."""
         controls = self.controls.shape[1] + 2
         at = t.detach().cpu().double().numpy()
         basis = BSpline(_knots(controls), np.eye(controls), DEGREE)(at, nu=order)
-        return torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
+        design = torch.as_tensor(basis, dtype=self.controls.dtype, device=self.controls.device)
+        return design @ self._every()  # (B, T, d)
 
     def reversed(self) -> "CubicSpline":
         """Return the same curves run backwards."""

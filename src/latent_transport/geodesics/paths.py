@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from latent_transport.checks import holds
 from latent_transport.geodesics.curves import Curve, evaluate_curve
-from latent_transport.geodesics.records import from_arrays, to_arrays
+from latent_transport.geodesics.records import NAMES, from_arrays, to_arrays
 from latent_transport.geodesics.refinement import Solution
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geometries.base import Geometry
@@ -23,6 +23,7 @@ from latent_transport.storage import DataError, load_arrays, load_metadata, save
 __all__ = ["FINE_SEGMENTS", "Geodesics", "load_geodesics", "measure_curves"]
 
 FORMAT = "latent_transport.geodesics/1"
+ENDS = ("start", "end", "origin")  # arrays of a file beside those of the solution
 ROUNDING = 1e-6  # by which a parameter may lie outside of [0, 1]
 
 Parameters = Tensor | np.ndarray | list[Any] | float
@@ -206,8 +207,7 @@ class Geodesics:
             If the curves are those of a solver with curves of its own, such as StochMan.
         """
         arrays = to_arrays(self.solution)
-        ends = {"start": self.start, "end": self.end, "origin": self.origin}
-        arrays |= {name: x.detach().cpu().numpy() for name, x in ends.items()}
+        arrays |= {name: getattr(self, name).detach().cpu().numpy() for name in ENDS}
         metadata = {
             "format": FORMAT,
             "geometry": type(self.geometry).__name__,
@@ -234,8 +234,8 @@ class Geodesics:
                 f"the geodesics of {path} are of the geometry {metadata['geometry']}, not "
                 f"{type(geometry).__name__}; load them with theirs"
             )
-        arrays = load_arrays(path)
-        start, end, origin = (torch.from_numpy(arrays[name]) for name in ("start", "end", "origin"))
+        arrays = load_arrays(path, *NAMES, *ENDS)
+        start, end, origin = (torch.from_numpy(arrays[name]) for name in ENDS)
         return cls(geometry, start, end, from_arrays(arrays, float(metadata["seconds"])), origin)
 
     @property

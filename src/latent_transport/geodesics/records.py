@@ -12,10 +12,14 @@ from latent_transport.geodesics.refinement import Solution
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geodesics.verification import Measures
 
-CURVES = ("start", "end", "controls")
-REPORT = tuple(field.name for field in fields(Report) if field.name != "seconds")
-MEASURES = tuple(field.name for field in fields(Measures))
-COUNTS = ("controls", "points")
+PARTS = {
+    "curve": ("start", "end", "controls"),
+    "report": tuple(field.name for field in fields(Report) if field.name != "seconds"),
+    "measures": tuple(field.name for field in fields(Measures)),
+    "solution": ("controls", "points"),
+}
+NAMES = tuple(f"{part}.{name}" for part, names in PARTS.items() for name in names)
+"""Names of the arrays of a solution."""
 
 
 def to_arrays(solution: Solution) -> dict[str, np.ndarray]:
@@ -31,34 +35,28 @@ def to_arrays(solution: Solution) -> dict[str, np.ndarray]:
             "only geodesics that are cubic splines can be saved, not those of a solver with curves "
             "of its own, such as StochMan; save points on them: paths(t)"
         )
-    parts = (
-        ("curve", solution.curve, CURVES),
-        ("report", solution.report, REPORT),
-        ("measures", solution.measures, MEASURES),
-        ("solution", solution, COUNTS),
-    )
+    owners = {
+        "curve": solution.curve,
+        "report": solution.report,
+        "measures": solution.measures,
+        "solution": solution,
+    }
     return {
-        f"{part}.{name}": getattr(owner, name).detach().cpu().numpy()
-        for part, owner, names in parts
+        f"{part}.{name}": getattr(owners[part], name).detach().cpu().numpy()
+        for part, names in PARTS.items()
         for name in names
     }
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], seconds: float) -> Solution:
-    """Make a solution of what :func:`to_arrays` gave, on the CPU.
+    """Make a solution of what :func:`to_arrays` gave, on the CPU: arrays of all :data:`NAMES`."""
 
-    Raises
-    ------
-    KeyError
-        If an array is missing.
-    """
-
-    def take(part: str, names: tuple[str, ...]) -> dict[str, Tensor]:
-        return {name: torch.from_numpy(arrays[f"{part}.{name}"]) for name in names}
+    def take(part: str) -> dict[str, Tensor]:
+        return {name: torch.from_numpy(arrays[f"{part}.{name}"]) for name in PARTS[part]}
 
     return Solution(
-        CubicSpline(**take("curve", CURVES)),
-        Report(**take("report", REPORT), seconds=seconds),
-        Measures(**take("measures", MEASURES)),
-        **take("solution", COUNTS),
+        CubicSpline(**take("curve")),
+        Report(**take("report"), seconds=seconds),
+        Measures(**take("measures")),
+        **take("solution"),
     )

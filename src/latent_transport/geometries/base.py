@@ -390,7 +390,7 @@ class Geometry(ABC):
         return safe_sqrt(map_rows(measure, z, v))  # (...)
 
     @outside_inference_mode()
-    def tensor(self, z: Tensor, v: Tensor) -> Tensor:
+    def tensor(self, z: Tensor, v: Tensor | None = None) -> Tensor:
         r"""Metric tensor at z in the direction v: shape (..., d, d).
 
         The symmetric positive semi-definite matrix M with :math:`F(z, v)^2 = v^T M v` and
@@ -402,8 +402,10 @@ class Geometry(ABC):
 
         Parameters
         ----------
-        z, v : Tensor, shape (..., d)
-            Points and non-zero directions.
+        z : Tensor, shape (..., d)
+            Points.
+        v : Tensor, shape (..., d), optional
+            Non-zero directions, which a Riemannian geometry can do without.
 
         Returns
         -------
@@ -413,8 +415,16 @@ class Geometry(ABC):
         Raises
         ------
         TypeError, ValueError
-            As :meth:`norm`.
+            As :meth:`norm`; also if there is no direction where it matters.
         """
+        if v is None:
+            if not self.riemannian:
+                raise TypeError(
+                    f"the tensor of {type(self).__name__} depends on the direction; give "
+                    "directions v (..., d) behind the points"
+                )
+            check_points("z", z)
+            v = torch.ones_like(z)  # (..., d)
         _check_vectors("z", z, "v", v)
         z, v = as_ordinary(z), as_ordinary(v)
         self.check_decoder(z)
