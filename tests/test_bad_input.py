@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Bernoulli, Categorical, Gumbel, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
@@ -106,6 +107,11 @@ DECODERS = {
         lambda z: Normal(z @ WEIGHT.T, 1.0),
         RuntimeError,
         "(?s)shapes cannot be multiplied.*raised by the decoder, called with latent points of",
+    ),
+    "single precision inside": (
+        nn.Sequential(nn.Linear(2, 3)),
+        RuntimeError,
+        r"(?s)same dtype.*points of .* torch.float64.*convert the one or the other with .to\(",
     ),
     "single precision": (
         lambda z: Normal(z.float() @ WEIGHT.float(), 1.0),
