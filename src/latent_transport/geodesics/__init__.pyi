@@ -1,6 +1,7 @@
 from .connect import connecting_geodesics as connecting_geodesics
 from .curves import CubicSpline as CubicSpline
 from .curves import Curve as Curve
+from .drawing import plot_latent as plot_latent
 from .graphs import NeighbourGraph as NeighbourGraph
 from .paths import FINE_SEGMENTS as FINE_SEGMENTS
 from .paths import Geodesics as Geodesics

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,12 +13,16 @@ from typing_extensions import override
 
 from latent_transport.checks import holds
 from latent_transport.geodesics.curves import Curve, evaluate_curve
+from latent_transport.geodesics.drawing import plot_latent
 from latent_transport.geodesics.records import NAMES, from_arrays, to_arrays
 from latent_transport.geodesics.refinement import Solution
 from latent_transport.geodesics.solvers.base import Report
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS, measure_curves
 from latent_transport.storage import DataError, load_arrays, load_metadata, save_arrays
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["FINE_SEGMENTS", "Geodesics", "load_geodesics", "measure_curves"]
 
@@ -214,6 +218,13 @@ class Geodesics:
             "seconds": repr(float(self.report.seconds)),
         }
         save_arrays(path, arrays, metadata)
+
+    def plot(self, codes: Tensor | None = None, **options: Any) -> "Axes":
+        """Draw the curves in a latent space of two dimensions: see :func:`plot_latent`.
+
+        ``options`` are those of :func:`plot_latent`, whose result and errors it has.
+        """
+        return plot_latent(self.geometry, codes, self, **options)
 
     @classmethod
     def load(cls, path: str | Path, geometry: Geometry) -> "Geodesics":
