@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Bernoulli, Categorical, Dirichlet, Normal
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
@@ -83,7 +84,7 @@ def make_logistic(z, scale):
 
 DECODERS = {
     "batch shape too short": (lambda z: Normal(z.sum(-1), 1.0), ValueError, "batch shape"),
-    "batch shape too long": (lambda z: Normal(z[..., None], 1.0), ValueError, "batch shape"),
+    "points not first": (lambda z: Normal(z[None], 1.0), ValueError, "batch shape"),
     "one image for all": (
         lambda z: Normal(torch.zeros(7, 2, **DOUBLE), 1.0),
         ValueError,
@@ -106,6 +107,11 @@ DECODERS = {
         lambda z: Normal(z @ WEIGHT.T, 1.0),
         RuntimeError,
         "(?s)shapes cannot be multiplied.*raised by the decoder, called with latent points of",
+    ),
+    "single precision inside": (
+        nn.Sequential(nn.Linear(2, 3)),
+        RuntimeError,
+        r"(?s)same dtype.*points of .* torch.float64.*convert the one or the other with .to\(",
     ),
     "single precision": (
         lambda z: Normal(z.float() @ WEIGHT.float(), 1.0),

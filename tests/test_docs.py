@@ -43,9 +43,13 @@ def test_examples_of_the_solver_hold():
     assert names["plain"].length < names["inside"].length * 10  # both were solved
 
 
-def test_example_of_a_decoder_holds():
+def test_example_of_a_decoder_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = run(examples_of("own-decoder.md")[:1], "own-decoder.md")
     assert names["paths"].converged.all()
+    assert torch.equal(names["again"].length, names["paths"].length)
+    assert names["longest"].length == names["paths"].length.max()
+    assert names["middle"].shape == (20, 2)
 
 
 def test_examples_of_families_hold():

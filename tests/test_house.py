@@ -28,8 +28,8 @@ INNER = {
         ("finslerax", "geomstats", "ours", "solve_bvp", "stochman"),
     ),
     "latent_transport.geodesics": (
-        *("curves", "rounding", "solvers", "verification", "refinement", "paths", "graphs"),
-        *("connect", "stochman", "settings"),
+        *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
+        *("paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),

@@ -10,8 +10,10 @@ from .distributions.wasserstein import wasserstein1 as wasserstein1
 from .distributions.wasserstein import wasserstein1_pmf as wasserstein1_pmf
 from .geodesics.connect import connecting_geodesics as connecting_geodesics
 from .geodesics.curves import CubicSpline as CubicSpline
+from .geodesics.drawing import plot_latent as plot_latent
 from .geodesics.graphs import NeighbourGraph as NeighbourGraph
 from .geodesics.paths import Geodesics as Geodesics
+from .geodesics.paths import load_geodesics as load_geodesics
 from .geodesics.settings import SolverSettings as SolverSettings
 from .geodesics.solvers.adam import Adam as Adam
 from .geodesics.solvers.base import Report as Report

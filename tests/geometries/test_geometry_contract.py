@@ -154,7 +154,14 @@ def test_tensor_of_a_riemannian_geometry_knows_no_direction(case):
     z, v, w = draw(4, 2), draw(4, 2, seed=1), draw(4, 2, seed=2)
     tensor = geometry.tensor(z, v)
     torch.testing.assert_close(geometry.tensor(z, w), tensor)
+    torch.testing.assert_close(geometry.tensor(z), tensor)
     torch.testing.assert_close(geometry.volume(z), tensor.det().sqrt())
+
+
+def test_a_tensor_that_knows_directions_asks_for_one():
+    geometry = CASES["Wasserstein1-normal"]()
+    with pytest.raises(TypeError, match=r"Wasserstein1 depends on the direction; give direc"):
+        geometry.tensor(draw(4, 2))
 
 
 @given(

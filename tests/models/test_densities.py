@@ -33,6 +33,15 @@ def test_log_density_is_that_of_the_mixture(bandwidth, shape):
     torch.testing.assert_close(found, make_mixture(mean, scale, bandwidth).log_prob(z))
 
 
+def test_codes_may_be_points():
+    mean, _ = make_codes()
+    found = AggregatePosterior(mean, bandwidth=0.3).log_prob(mean + 0.2)
+    expected = make_mixture(mean, torch.zeros_like(mean), 0.3).log_prob(mean + 0.2)
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(TypeError, match="mean is a list"):
+        AggregatePosterior([1.0])
+
+
 @pytest.mark.parametrize("d", [2, 30])
 def test_single_precision_keeps_five_digits_of_the_density(d):
     mean, scale = make_codes(n=300, d=d)
@@ -100,7 +109,12 @@ def test_shapes_alone_are_enough():
         ((5, 2), (5, 3), {}, r"\(5, 3\)"),
         ((1, 2), (1, 2), {}, "at least 2"),
         ((5, 2), (5, 2), {"bandwidth": -0.1}, "bandwidth is -0.1"),
-        ((5, 2), (5, 2), {"components": 4}, "generator"),
+        (
+            (5, 2),
+            (5, 2),
+            {"components": 4},
+            r"give a generator .*manual_seed\(0\), or .* components=5",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(mean, scale, settings, message):

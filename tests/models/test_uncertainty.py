@@ -53,6 +53,16 @@ def make_uncertain(components=1, width=0.2):
 # --- The uncertain decoder ---
 
 
+def test_other_distributions_are_refused_with_a_way_out():
+    class Plain(torch.nn.Module):
+        def forward(self, z):
+            return torch.distributions.Normal(z, 1.0)
+
+    uncertain = UncertainDecoder(Plain(), torch.zeros(3, 2), 0.2)
+    with pytest.raises(TypeError, match=r"returns a Normal; expected a Discr.*by Conformal\("):
+        uncertain(torch.zeros(1, 2))
+
+
 def test_the_widest_logistic_is_the_closest_to_uniform():
     level = np.arange(255)
 

@@ -1,9 +1,11 @@
 from .connect import connecting_geodesics as connecting_geodesics
 from .curves import CubicSpline as CubicSpline
 from .curves import Curve as Curve
+from .drawing import plot_latent as plot_latent
 from .graphs import NeighbourGraph as NeighbourGraph
 from .paths import FINE_SEGMENTS as FINE_SEGMENTS
 from .paths import Geodesics as Geodesics
+from .paths import load_geodesics as load_geodesics
 from .paths import measure_curves as measure_curves
 from .settings import SolverSettings as SolverSettings
 from .solvers.base import Report as Report

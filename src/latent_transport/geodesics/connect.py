@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import check_floating, check_precision, holds
+from latent_transport.geodesics.choice import choose_solver
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.graphs import NeighbourGraph
-from latent_transport.geodesics.paths import Geodesics, select
+from latent_transport.geodesics.paths import Geodesics
 from latent_transport.geodesics.refinement import (
     FIRST_CONTROLS,
     Count,
@@ -18,11 +19,12 @@ from latent_transport.geodesics.refinement import (
     solve_as_needed,
 )
 from latent_transport.geodesics.solvers.base import Solver
-from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.memory import MEMORY, map_rows
+
+SolverName = Literal["gauss-newton", "lbfgs", "adam", "stochman"]
 
 BULGE = 0.5  # of random starts, in distances of the ends
 
@@ -32,12 +34,13 @@ def connecting_geodesics(
     z0: Tensor,
     z1: Tensor,
     *,
-    solver: Solver | None = None,
+    solver: Solver | SolverName | None = None,
     controls: Count = "auto",
     points: Count = "auto",
     start: Literal["line"] | NeighbourGraph = "line",
     restarts: int = 0,
     generator: torch.Generator | None = None,
+    progress: bool = False,
 ) -> Geodesics:
     r"""Compute the geodesics between pairs of latent points, all at once, on their device.
 
@@ -56,8 +59,8 @@ def connecting_geodesics(
         Such as ``Wasserstein1(decoder)``; the decoder is on the device of the points.
     z0, z1 : Tensor, shape (B, d) or (d,)
         Endpoints, in latent units; a single one is paired with each of the others.
-    solver : Solver, optional
-        ``GaussNewton()`` by default.
+    solver : Solver, or "gauss-newton", "lbfgs", "adam" or "stochman", optional
+        ``GaussNewton()`` by default; a name stands for that solver with its defaults.
     controls : int or "auto", optional
         Free control points of each spline (at least 2). By default 8, and for curves whose speed
         comes out uneven (energy over squared length more than 1e-4 above 1) 15, 29 or 57.
@@ -74,6 +77,9 @@ def connecting_geodesics(
         Source of the bends, on the CPU. By default they are the same in every call; in either case
         they are the same for every pair, up to the distance of its ends, so that a curve does not
         depend on its companions.
+    progress : bool, optional
+        Whether a bar counts the curves that are done (Adam's counts steps), anew in each
+        refinement; StochMan has none.
 
     Returns
     -------
@@ -86,10 +92,11 @@ def connecting_geodesics(
         If the endpoints differ in shape, are not finite, or there are none; if the decoder's
         parameters are not finite or not valid there, or do not depend differentiably on the
         points; if ``controls`` or ``points`` are fewer than said, ``start`` is neither of the two,
-        or ``restarts`` is negative.
+        no solver has the name, or ``restarts`` is negative.
     TypeError
-        If the endpoints are no floating-point tensors, or of half precision, or the decoder's
-        distribution is not supported.
+        If ``geometry`` is none, such as a bare decoder; if the endpoints are no floating-point
+        tensors, or of half precision; if the decoder's distribution is not supported, or
+        ``solver`` is no solver.
 
     Examples
     --------
@@ -102,6 +109,11 @@ def connecting_geodesics(
     >>> paths(torch.linspace(0, 1, 50)).shape
     torch.Size([1, 50, 2])
     """
+    if not isinstance(geometry, Geometry):
+        raise TypeError(
+            f"geometry is a {getattr(geometry, '__name__', type(geometry).__name__)}; expected a "
+            "Geometry: wrap the decoder, such as Wasserstein1(decoder)"
+        )
     with outside_inference_mode():
         z0, z1 = _check_endpoints(z0, z1)
         _check_count("controls", controls, 2, "a cubic spline has")
@@ -112,8 +124,8 @@ def connecting_geodesics(
             raise ValueError(
                 f"restarts is {restarts}; expected the number of further starts, 0 or more"
             )
+        chosen = choose_solver(solver, progress=progress)
         geometry.check_decoder(z0, z1)
-        solver = solver or GaussNewton()
         with torch.no_grad():
             for name, z in (("z0", z0), ("z1", z1)):
                 _check_decoded(geometry, z, name)
@@ -125,9 +137,9 @@ def connecting_geodesics(
         starts += _bend(straight, restarts, generator)
         count = len(starts)
         every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
-        memory = getattr(solver, "memory", MEMORY)
+        memory = getattr(chosen, "memory", MEMORY)
         solution = solve_as_needed(
-            geometry, solver, every, controls=controls, points=points, memory=memory
+            geometry, chosen, every, controls=controls, points=points, memory=memory
         )
         _warn_of_rounding(solution)
         origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
@@ -136,7 +148,7 @@ def connecting_geodesics(
             return paths
         rows = torch.arange(len(z0), device=z0.device)
         length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
-        return select(paths, rows + len(z0) * length.view(count, -1).argmin(0))
+        return paths[rows + len(z0) * length.view(count, -1).argmin(0)]
 
 
 def _check_count(name: str, value: Count, least: int, why: str) -> None:
@@ -184,7 +196,15 @@ def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:
     for name, z in (("z0", z0), ("z1", z1)):
         check_floating(name, z, "(B, d)")
         if z.ndim not in (1, 2) or z.numel() == 0:
-            raise ValueError(f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0")
+            flatten = (
+                f": latents that are not flat are given by {name}.flatten(1), and their shape to "
+                "the geometry, by latent_shape="
+                if z.ndim > 2
+                else ""
+            )
+            raise ValueError(
+                f"{name} has shape {tuple(z.shape)}; expected (B, d) or (d,), B > 0{flatten}"
+            )
         if not holds(torch.isfinite(z)):
             raise ValueError(f"{name} has entries that are not finite; remove those pairs")
     if z0.dtype != z1.dtype or z0.device != z1.device:

@@ -1,5 +1,6 @@
 """Cubic splines with fixed ends: the curves that geodesics are made of."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +9,8 @@ import numpy as np
 import torch
 from scipy.interpolate import BSpline
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 
 DEGREE = 3
 
@@ -27,6 +30,28 @@ def _greville(controls: int) -> np.ndarray:
     """Greville abscissae: the control points at which a spline reproduces a straight line."""
     knots = _knots(controls)
     return np.array([knots[i + 1 : i + 1 + DEGREE].mean() for i in range(controls)])
+
+
+@lru_cache
+def _pieces(controls: int) -> np.ndarray:
+    """Coefficients of the basis functions' polynomials on each of I intervals: (I, 4, P + 2).
+
+    In powers of the share of the interval that lies behind.
+    """
+    intervals = controls - DEGREE
+    basis = BSpline(_knots(controls), np.eye(controls), DEGREE)
+    begin = np.arange(intervals) / intervals  # (I,)
+    terms = [
+        basis(begin, nu=order) / (math.factorial(order) * intervals**order)
+        for order in range(DEGREE + 1)
+    ]
+    return np.stack(terms, 1)
+
+
+def _is_differentiated(t: Tensor) -> bool:
+    """Whether derivatives with respect to ``t`` may be asked for, which no NumPy array has."""
+    tangent = forward_ad.unpack_dual(t).tangent
+    return t.requires_grad or tangent is not None or is_functorch_wrapped_tensor(t)
 
 
 @dataclass(frozen=True)
@@ -146,14 +171,25 @@ class CubicSpline:
         return self._design(t)[:, 1:-1]
 
     def _design(self, t: Tensor) -> Tensor:
+        """Values of all basis functions at ``t`` (T,): shape (T, P + 2), differentiable in t."""
         controls = self.controls.shape[1] + 2
+        if len(t) == 0 or _is_differentiated(t):
+            pieces = torch.as_tensor(_pieces(controls)).to(self.controls)  # (I, 4, P + 2)
+            place = t.to(self.controls) * len(pieces)  # (T,)
+            piece = place.detach().floor().long().clamp(0, len(pieces) - 1)  # (T,)
+            within = (place - piece)[:, None]  # (T, 1)
+            constant, first, second, third = pieces[piece].unbind(1)  # (T, P + 2) each
+            return constant + within * (first + within * (second + within * third))
         at = t.detach().cpu().double().numpy()
         matrix = BSpline.design_matrix(at.clip(0, 1), _knots(controls), DEGREE).toarray()
         return torch.as_tensor(matrix, dtype=self.controls.dtype, device=self.controls.device)
 
     def __call__(self, t: Tensor) -> Tensor:
-        """Points on the curves at parameters ``t`` (T,) in [0, 1]: shape (B, T, d)."""
-        return self._design(t) @ self._every()  # (B, T, d)
+        """Points on the curves at parameters ``t`` (T,) or (B, T) in [0, 1]: shape (B, T, d)."""
+        if t.ndim == 1:
+            return self._design(t) @ self._every()  # (B, T, d)
+        design = self._design(t.flatten()).unflatten(0, t.shape)  # (B, T, P + 2)
+        return design @ self._every()  # (B, T, d)
 
     def derivative(self, t: Tensor, order: int = 1) -> Tensor:
         """Derivatives of the curves with respect to t, of the given order: shape (B, T, d)."""
@@ -171,3 +207,17 @@ class CubicSpline:
 def select_curves(curve: Curve, rows: Tensor) -> Curve:
     """Return the curves with the given numbers."""
     return curve[rows] if isinstance(curve, CubicSpline) else lambda t: curve(t)[rows]
+
+
+def evaluate_curve(curve: Curve, t: Tensor) -> Tensor:
+    """Points on B curves at parameters ``t``, (T,) or each curve's own (B, T): shape (B, T, d)."""
+    if t.ndim == 1 or isinstance(curve, CubicSpline):
+        return curve(t)
+    return torch.stack([curve(row)[i] for i, row in enumerate(t)])
+
+
+def apply_to_curve(curve: Curve, function: Callable[[Tensor], Tensor]) -> Curve:
+    """Apply a function that keeps shapes to the tensors of curves, or to the points on them."""
+    if isinstance(curve, CubicSpline):
+        return CubicSpline(*map(function, (curve.start, curve.end, curve.controls)))
+    return lambda t: function(curve(t))

@@ -1,7 +1,7 @@
 """Refinement by need: more points, or control points, for curves that a finer look disproves."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import holds
-from latent_transport.geodesics.curves import CubicSpline, Curve, select_curves
+from latent_transport.geodesics.curves import CubicSpline, Curve, apply_to_curve, select_curves
 from latent_transport.geodesics.solvers.base import Report, Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.verification import Measures, measure_finely
@@ -55,6 +55,16 @@ class Solution:
             self.measures[rows],
             self.controls[rows],
             self.points[rows],
+        )
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> "Solution":
+        """Apply a function that keeps shapes, such as a move to a device, to all tensors."""
+        return Solution(
+            apply_to_curve(self.curve, function),
+            self.report.apply(function),
+            self.measures.apply(function),
+            function(self.controls),
+            function(self.points),
         )
 
 

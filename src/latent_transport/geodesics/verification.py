@@ -1,5 +1,6 @@
 """Verification: what curves measure on finer polygons than those on which they were solved."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -59,7 +60,11 @@ class Measures:
 
     def __getitem__(self, rows: Tensor) -> "Measures":
         """Return the measures of the curves with the given numbers."""
-        return Measures(*(value[rows] for value in vars(self).values()))
+        return self.apply(lambda x: x[rows])
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> "Measures":
+        """Apply a function to each of the tensors."""
+        return Measures(*map(function, vars(self).values()))
 
     def put(self, rows: Tensor, others: "Measures") -> "Measures":
         """Return these measures with ``others`` for the curves with the given numbers."""

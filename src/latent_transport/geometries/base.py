@@ -6,7 +6,7 @@ that the solvers need; lengths, energies, local norms and volumes follow from th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -26,6 +26,7 @@ from latent_transport.geometries.process import (
     validate,
     without_validation,
 )
+from latent_transport.geometries.shapes import Unflattened, flat_coordinates
 from latent_transport.geometries.slopes import residual_slopes
 from latent_transport.memory import RowSizes, count_rows, map_rows, map_segments
 
@@ -43,13 +44,19 @@ class Geometry(ABC):
     ----------
     decoder : callable
         Maps latent points (M, d) to a :class:`torch.distributions.Distribution` of batch shape
-        (M, D), of a family that :mod:`latent_transport.distributions.registry` knows, such as
-        normals or discretised logistic mixtures; to a tensor of values (M, D); or to a tuple or
-        dict of distributions, whose product is measured. Each point by itself, and always to the
-        same. Its parameters (or buffers) decide device and dtype.
+        (M, D), or (M, channels, height, width), or any other that begins with M, of a family that
+        :mod:`latent_transport.distributions.registry` knows, such as normals or discretised
+        logistic mixtures; to a tensor of values; or to a tuple or dict of distributions, whose
+        product is measured. Each point by itself, and always to the same. Its parameters (or
+        buffers) decide device and dtype.
+    latent_shape : sequence of int, optional
+        Shape of a latent that is not flat, such as (4, 8, 8): the decoder is then called with
+        (M, 4, 8, 8). Points stay flat, (..., 256), here and in all results.
 
     Attributes
     ----------
+    decoder : callable
+        Of flat points (M, d).
     row_sizes : RowSizes
         What points take in memory while they are measured or differentiated, as far as is known.
     weighted : bool
@@ -63,8 +70,13 @@ class Geometry(ABC):
     weighted = False
     riemannian = True
 
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
+    def __init__(self, decoder: Decoder, *, latent_shape: Sequence[int] | None = None) -> None:
+        if not callable(decoder):
+            raise TypeError(
+                f"decoder is a {type(decoder).__name__}; expected a callable from latent points "
+                "(M, d) to a torch Distribution or a tensor, such as a module in eval mode"
+            )
+        self.decoder = decoder if latent_shape is None else Unflattened(decoder, latent_shape)
         self.row_sizes = RowSizes()
         self._attends = False  # as far as is known: a decoder whose attention has fused kernels
 
@@ -97,7 +109,7 @@ class Geometry(ABC):
             If the points are no floating-point tensor, or of half precision, or the decoder returns
             no supported distribution, or one of another dtype or device than the points.
         ValueError
-            If its batch shape is not (M, D).
+            If its batch shape is not (M, D) or (M, ...), or the points are not of ``latent_shape``.
         """
         check_points("z", z)
         check_precision("z", z)
@@ -110,6 +122,11 @@ class Geometry(ABC):
                     f"raised by the decoder, called with latent points of shape "
                     f"{tuple(flat.shape)}, {z.dtype} on {z.device}"
                 )
+                if "dtype" in str(error):
+                    error.add_note(
+                        "if the decoder computes in another dtype than the points have, convert "
+                        "the one or the other with .to(...)"
+                    )
                 if "nference tensor" in str(error):
                     error.add_note(
                         "a model made or loaded under torch.inference_mode() cannot be "
@@ -118,12 +135,13 @@ class Geometry(ABC):
                 raise
             family = family_of(distribution)
         shape = tuple(distribution.batch_shape)
-        if len(shape) != 2 or shape[0] != len(flat):
+        if len(shape) < 2 or shape[0] != len(flat):
             raise ValueError(
                 f"the decoder maps latent points of shape {tuple(flat.shape)} to distributions of "
-                f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables"
+                f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables, or "
+                f"more dimensions behind the {len(flat)}, such as channels, rows and columns"
             )
-        p = family.coordinates(distribution)  # (M, C, D)
+        p = flat_coordinates(family, distribution)  # (M, C, D)
         if z.ndim != 2:
             p = p.reshape(*z.shape[:-1], *p.shape[1:])  # (..., C, D)
         if p.dtype != z.dtype or p.device != z.device:
@@ -372,7 +390,7 @@ class Geometry(ABC):
         return safe_sqrt(map_rows(measure, z, v))  # (...)
 
     @outside_inference_mode()
-    def tensor(self, z: Tensor, v: Tensor) -> Tensor:
+    def tensor(self, z: Tensor, v: Tensor | None = None) -> Tensor:
         r"""Metric tensor at z in the direction v: shape (..., d, d).
 
         The symmetric positive semi-definite matrix M with :math:`F(z, v)^2 = v^T M v` and
@@ -384,8 +402,10 @@ class Geometry(ABC):
 
         Parameters
         ----------
-        z, v : Tensor, shape (..., d)
-            Points and non-zero directions.
+        z : Tensor, shape (..., d)
+            Points.
+        v : Tensor, shape (..., d), optional
+            Non-zero directions, which a Riemannian geometry can do without.
 
         Returns
         -------
@@ -395,8 +415,16 @@ class Geometry(ABC):
         Raises
         ------
         TypeError, ValueError
-            As :meth:`norm`.
+            As :meth:`norm`; also if there is no direction where it matters.
         """
+        if v is None:
+            if not self.riemannian:
+                raise TypeError(
+                    f"the tensor of {type(self).__name__} depends on the direction; give "
+                    "directions v (..., d) behind the points"
+                )
+            check_points("z", z)
+            v = torch.ones_like(z)  # (..., d)
         _check_vectors("z", z, "v", v)
         z, v = as_ordinary(z), as_ordinary(v)
         self.check_decoder(z)

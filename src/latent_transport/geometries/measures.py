@@ -77,7 +77,7 @@ def decode_along(decoder: Decoder, points: Tensor, parameters: Tensor) -> Tensor
     along = points_along(points, parameters)  # (B, T, d)
 
     def decode(z: Tensor) -> Tensor:
-        means = distribution_mean(decoder(flatten_points(z)))  # (M, D)
+        means = distribution_mean(decoder(flatten_points(z))).flatten(1)  # (M, D)
         return means.unflatten(0, z.shape[:-1])  # (..., D)
 
     return map_rows(decode, along)  # (B, T, D)

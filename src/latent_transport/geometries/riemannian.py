@@ -45,6 +45,7 @@ class Wasserstein2(Geometry):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
 
     Raises
@@ -78,6 +79,7 @@ class Euclidean(_Riemannian):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
     """
 
@@ -101,6 +103,7 @@ class FisherRao(_Riemannian):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
 
     Raises

@@ -1,5 +1,6 @@
 """The geometry of the Wasserstein-1 distance: the paper's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -24,6 +25,7 @@ class Wasserstein1(Geometry):
     Parameters
     ----------
     decoder : callable
+    latent_shape : sequence of int, optional
         As for :class:`Geometry`.
     ground : Tree, "discrete" or array-like of shape (n, n), optional
         How far the n classes of categorical distributions are apart, as for
@@ -44,10 +46,11 @@ class Wasserstein1(Geometry):
         self,
         decoder: Decoder,
         *,
+        latent_shape: Sequence[int] | None = None,
         ground: GroundLike | None = None,
         directions: int = DIRECTIONS,
     ) -> None:
-        super().__init__(decoder)
+        super().__init__(decoder, latent_shape=latent_shape)
         self.ground = None if ground is None else make_ground(ground)
         self.directions = directions
 

@@ -24,8 +24,10 @@ class AggregatePosterior(nn.Module):
 
     Parameters
     ----------
-    mean, scale : Tensor, shape (n, d)
-        Means and standard deviations of q(z|x_i).
+    mean : Tensor, shape (n, d)
+        Means of q(z|x_i).
+    scale : Tensor, shape (n, d), optional
+        Their standard deviations; 0 by default, for codes that are points.
     bandwidth : float, optional
         h, in latent units, at least 0. By default that of Scott's rule, :math:`n^{-1/(d+4)}` times
         the root mean square of the codes' standard deviations along the d axes (Scott 1992,
@@ -53,13 +55,16 @@ class AggregatePosterior(nn.Module):
     def __init__(
         self,
         mean: Tensor,
-        scale: Tensor,
+        scale: Tensor | None = None,
         bandwidth: float | Tensor | None = None,
         *,
         components: int = 2000,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        if scale is None:
+            check_points("mean", mean)
+            scale = torch.zeros_like(mean)  # (n, d)
         for name, x in (("mean", mean), ("scale", scale)):
             check_points(name, x)
         if mean.ndim != 2 or mean.shape != scale.shape or len(mean) < 2:
@@ -80,7 +85,8 @@ class AggregatePosterior(nn.Module):
             if generator is None:
                 raise ValueError(
                     f"{len(mean)} codes are more than components = {components}; give a generator "
-                    "to draw from them, or raise components"
+                    "to draw from them, such as generator=torch.Generator().manual_seed(0), or "
+                    f"keep them all with components={len(mean)}"
                 )
             # Drawn on the generator's device: the same rows wherever the codes are.
             rows = torch.randperm(len(mean), generator=generator, device=generator.device)

@@ -85,8 +85,20 @@ class UncertainDecoder(nn.Module):
 
     @override
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
-        """Return p(x|z), batch shape (..., D)."""
+        """Return p(x|z), batch shape (..., D).
+
+        Raises
+        ------
+        TypeError
+            If the decoder's distributions are no discretised logistic mixtures.
+        """
         trained = self.decoder(z)
+        if not isinstance(trained, DiscretizedLogisticMixture):
+            raise TypeError(
+                f"the decoder of UncertainDecoder returns a {type(trained).__name__}; expected a "
+                "DiscretizedLogisticMixture, whose scales can grow: for others, keep curves near "
+                "the codes by Conformal(geometry, AggregatePosterior(codes), strength)"
+            )
         share = self.uncertainty(z)[..., None, None]  # (..., 1, 1)
         loc = trained.loc + share * (HALF_RANGE - trained.loc)  # (..., D, K)
         scale = trained.scale + share * (WIDEST_SCALE - trained.scale)  # (..., D, K)

@@ -2,10 +2,12 @@
 
 import math
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.rounding import square_noise
@@ -19,6 +21,7 @@ from latent_transport.geometries.base import Geometry
 WINDOW = 10  # steps over which progress is judged
 
 
+@dataclass(frozen=True, kw_only=True)
 class Adam:
     """Adam on the control points of all curves at once (Kingma & Ba 2015).
 
@@ -33,20 +36,16 @@ class Adam:
     tolerance : float
         A curve is put to the second-order test when ten steps lower its best energy by less than
         this share; it has converged if that puts it within 1e-3 of its local minimum.
+    progress : str, optional
+        Label of a progress bar, which counts the steps; without, there is none.
     """
 
-    allowed = 1e-3
+    allowed: ClassVar = 1e-3
 
-    def __init__(
-        self,
-        *,
-        max_iterations: int = 500,
-        learning_rate: float = 0.01,
-        tolerance: float = 1e-4,
-    ) -> None:
-        self.max_iterations = max_iterations
-        self.learning_rate = learning_rate
-        self.tolerance = tolerance
+    max_iterations: int = 500
+    learning_rate: float = 0.01
+    tolerance: float = 1e-4
+    progress: str | None = None
 
     def minimize(
         self, geometry: Geometry, spline: CubicSpline, t: Tensor
@@ -64,7 +63,8 @@ class Adam:
         iterations = torch.zeros_like(everything)
         tested = torch.zeros_like(everything)  # step of each curve's last test
         history = []
-        for iteration in range(self.max_iterations + 1):
+        steps = range(self.max_iterations + 1)
+        for iteration in tqdm(steps, self.progress, disable=self.progress is None, unit="step"):
             controls = spline.controls + reach * shift.detach()  # (B, P, d)
             energy, gradient = evaluate(everything, controls)  # (B,), (B, P, d)
             shift.grad = reach * gradient

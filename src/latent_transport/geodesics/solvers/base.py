@@ -4,6 +4,7 @@ A solver is an object, configured when it is made, with one method,
 ``minimize(geometry, spline, t) -> (curve, Report)``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -56,8 +57,12 @@ class Report:
 
     def __getitem__(self, rows: Tensor) -> "Report":
         """Return the report of the curves with the given numbers."""
+        return self.apply(lambda x: x[..., rows])
+
+    def apply(self, function: Callable[[Tensor], Tensor]) -> "Report":
+        """Apply a function to each of the tensors, of which the curves are the last dimension."""
         values = vars(self).items()
-        each: dict[str, Any] = {k: v[..., rows] for k, v in values if isinstance(v, Tensor)}
+        each: dict[str, Any] = {k: function(v) for k, v in values if isinstance(v, Tensor)}
         return replace(self, **each)
 
     def with_outcome(self, outcome: Tensor) -> "Report":
