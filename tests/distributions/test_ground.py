@@ -86,6 +86,28 @@ def test_few_classes_match_the_linear_program(seed, classes, whole):
         assert Polytope(cost).measure(torch.tensor(p - q).mT).tolist() == expected
 
 
+@pytest.mark.parametrize("kind", ["line", "tree", "plane", "flat"])
+def test_distances_in_single_precision(kind):
+    """Rounding breaks the triangle inequality where it is an equation."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        classes = 8 if kind in ("plane", "flat") else 30
+        if kind == "tree":
+            cost = tree_distances(*draw_tree(rng, 60), classes)
+        elif kind == "line":
+            cost = np.abs(np.subtract.outer(*[rng.normal(size=classes)] * 2))
+        else:
+            points = (
+                rng.normal(size=(classes, 2)) if kind == "plane" else rng.random((8, 2)).round(1)
+            )
+            points[0] += 0.01
+            points = np.unique(points, axis=0)
+            cost = np.abs(points[:, None] - points).sum(-1)
+        p, q = draw_pairs(rng, len(cost))
+        found = measure(p, q, torch.tensor(cost, dtype=torch.float32))
+        np.testing.assert_allclose(found, solve_programs(p, q, cost), rtol=2e-6)
+
+
 def test_many_classes_on_a_line_are_ordered():
     rng = np.random.default_rng(0)
     places = np.sort(rng.uniform(0, 9, 300))

@@ -98,6 +98,14 @@ def test_distances_of_tuples():
     assert lt.wasserstein1(p[:1], q[:1]).shape == (3, 5)
 
 
+def test_distributions_of_a_dict_are_told_by_their_names():
+    first, second = (Normal(draw(3, 2, seed=seed), 1.0) for seed in (2, 3))
+    p, q = {"x": first, "y": second}, {"y": second, "x": first}
+    assert (lt.wasserstein1(p, q) == 0).all()
+    with pytest.raises(ValueError, match=r"p has distributions of the names \['x', 'y'\], q of"):
+        lt.wasserstein1(p, {"x": first, "z": second})
+
+
 @pytest.mark.parametrize(
     ("output", "message"),
     [

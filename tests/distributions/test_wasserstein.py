@@ -9,7 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
-from torch.distributions import Bernoulli, Categorical, Dirichlet, Independent, Normal
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Dirichlet,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+)
 
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.registry import family_of
@@ -244,3 +251,18 @@ def test_unsupported_and_mismatched_families_are_named():
     )
     with pytest.raises(TypeError, match="one family"):
         wasserstein1(single, double)
+
+
+def test_distributions_that_do_not_fit_together_are_refused():
+    with pytest.raises(ValueError, match=r"p has batch shape \(3,\), q \(2, 4\); expected"):
+        wasserstein1(Normal(torch.zeros(3), 1.0), Normal(torch.zeros(2, 4), 1.0))
+    for classes in (1, 4):
+        p, q = (Categorical(torch.ones(2, n)) for n in (classes, 5))
+        with pytest.raises(ValueError, match=f"{classes} coordinates a variable, q of 5"):
+            wasserstein1(p, q)
+    p, q = (
+        MixtureSameFamily(Categorical(torch.ones(2, k)), Normal(torch.zeros(2, k), 1.0))
+        for k in (1, 3)
+    )
+    with pytest.raises(ValueError, match="parts of a mixture"):
+        wasserstein1(p, q)

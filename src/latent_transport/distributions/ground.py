@@ -22,7 +22,9 @@ from torch import Tensor
 from typing_extensions import override
 
 MOST_CLASSES = 8  # of which all corners are listed: 3,432 at most, half of them for each sign
-EXACT = 1e-9  # share of the largest distance by which rounding may make a tree's distances differ
+# Shares of the largest distance by which rounding may make distances differ: at least, and in units
+# of that of the numbers given.
+EXACT, ROUNDINGS = 1e-9, 16
 
 
 class Ground(ABC):
@@ -208,18 +210,22 @@ def make_ground(ground: GroundLike) -> Ground:
     try:
         if isinstance(ground, Tensor):
             ground = ground.detach().cpu().numpy()
-        cost = np.array(ground, dtype=np.float64)
+        given = np.asarray(ground)
+        cost = given.astype(np.float64)
     except (TypeError, ValueError):
         raise TypeError(
             f'ground is a {type(ground).__name__}; expected "discrete", a latent_transport.Tree, '
             "or the distances (n, n) between the classes"
         ) from None
-    _check_metric(cost)
-    tree = _find_tree(cost)
+    exact = EXACT
+    if np.issubdtype(given.dtype, np.floating):
+        exact = max(EXACT, ROUNDINGS * float(np.finfo(given.dtype).eps))
+    _check_metric(cost, exact)
+    tree = _find_tree(cost, exact)
     if tree is not None:
         return tree
     if len(cost) <= MOST_CLASSES:
-        return Polytope(cost)
+        return Polytope((cost + cost.T) / 2)
     raise ValueError(
         f"ground has distances between {len(cost)} classes that are not those along a tree; W1 is "
         f"a linear program of its own for each pair then, except of {MOST_CLASSES} classes or "
@@ -266,14 +272,14 @@ def _enclose(
     return first, first + size
 
 
-def _check_metric(cost: NDArray[np.float64]) -> None:
-    """Refuse distances (n, n) that are not those of a metric."""
+def _check_metric(cost: NDArray[np.float64], exact: float) -> None:
+    """Refuse distances (n, n) that are not those of a metric, to a share of the largest."""
     expected = "expected distances (n, n): symmetric, 0 on the diagonal and positive elsewhere"
     if cost.ndim != 2 or cost.shape[0] != cost.shape[1] or cost.size == 0:
         raise ValueError(f"ground has shape {cost.shape}; {expected}")
     if not np.isfinite(cost).all() or (cost[~np.eye(len(cost), dtype=bool)] <= 0).any():
         raise ValueError(f"ground has entries that are no positive numbers; {expected}")
-    slack = EXACT * cost.max()
+    slack = exact * cost.max()
     if (np.diagonal(cost) != 0).any() or (np.abs(cost - cost.T) > slack).any():
         raise ValueError(f"ground is not symmetric, or not 0 on the diagonal; {expected}")
     for k, row in enumerate(cost):
@@ -287,8 +293,10 @@ def _check_metric(cost: NDArray[np.float64]) -> None:
             )
 
 
-def _find_tree(cost: NDArray[np.float64]) -> Tree | None:
+def _find_tree(cost: NDArray[np.float64], exact: float) -> Tree | None:
     """Return the tree along which the distances (n, n) are measured, if there is one.
+
+    To a share of the largest distance.
 
     Hung up at class 0, two classes part at the depth of their Gromov product. In a tree the
     products are those of a hierarchy, which single linkage finds (Farris's transform).
@@ -313,7 +321,7 @@ def _find_tree(cost: NDArray[np.float64]) -> Tree | None:
             parents[[int(left) + 1, int(right) + 1]] = node
     lengths = depths - depths[parents]
     lengths[0] = 0.0
-    slack = EXACT * cost.max()
+    slack = exact * cost.max()
     if (lengths < -slack).any():
         return None
     apart = np.abs(_measure_pairs(parents, depths, classes) - cost)  # (n, n)

@@ -92,10 +92,11 @@ def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:
     """
     names = {cls.__name__ for cls in type(distribution).__mro__}
     found: Any = distribution
-    if "NegativeBinomial" in names and hasattr(found, "theta"):
+    inflated = hasattr(found, "zi_logits")
+    if (inflated or "NegativeBinomial" in names) and hasattr(found, "theta"):
         location, dispersion = found.mu, found.theta.reciprocal()
         weight = torch.ones_like(location)
-        if "ZeroInflatedNegativeBinomial" in names:
+        if inflated:
             weight = (-found.zi_logits).sigmoid()
         return ZeroInflatedCounts(location, dispersion, weight)
     if "ZeroInflatedDistribution" in names:

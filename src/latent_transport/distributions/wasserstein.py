@@ -1,9 +1,11 @@
 """Wasserstein-1 distances between distributions."""
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from latent_transport.checks import check_floating, holds
 from latent_transport.distributions.ground import GroundLike, make_ground
@@ -25,7 +27,7 @@ def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | Non
     ----------
     p, q : Distribution, batch shapes broadcastable to (..., D)
         Two distributions of one family; or a tuple or dict of distributions each, whose variables
-        follow each other; or tensors of values.
+        follow each other, those of dicts as in p; or tensors of values.
     ground : Tree, "discrete" or array-like of shape (n, n), optional
         How far the n classes of categorical distributions are apart: along a
         :class:`~latent_transport.Tree`, all 1 (W1 is the total variation), or as given, if that is
@@ -44,9 +46,10 @@ def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | Non
         If the family is not supported, the two differ, or there is a ground distance without
         classes.
     ValueError
-        If a distribution has no dimension of variables, or the ground distance is no metric, or
-        one for which no exact form is known.
+        If a distribution has no dimension of variables, the two do not fit together, or the ground
+        distance is no metric, or one for which no exact form is known.
     """
+    q = _order_alike(p, q)
     p, q = factors(p), factors(q)
     family = family_of(p)
     if family != family_of(q):
@@ -56,7 +59,35 @@ def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | Non
         )
     if ground is not None:
         family = family.on_ground(make_ground(ground))
-    return family.wasserstein1(family.coordinates(p), family.coordinates(q))  # (..., D)
+    at_p, at_q = family.coordinates(p), family.coordinates(q)  # (..., C, D) each
+    _check_fit(p, q, at_p.shape[-2], at_q.shape[-2])
+    return family.wasserstein1(at_p, at_q)  # (..., D)
+
+
+def _order_alike(p: DecoderOutput, q: DecoderOutput) -> DecoderOutput:
+    """Distributions of a dict q in the order of those of the same names in the dict p."""
+    if not (isinstance(p, Mapping) and isinstance(q, Mapping)):
+        return q
+    if p.keys() != q.keys():
+        raise ValueError(
+            f"p has distributions of the names {list(p)}, q of {list(q)}; expected the same names"
+        )
+    return {name: q[name] for name in p}
+
+
+def _check_fit(p: Distribution, q: Distribution, rows_p: int, rows_q: int) -> None:
+    """Refuse batch shapes that do not broadcast, or other classes, or parts of a mixture."""
+    pairs = zip(reversed(p.batch_shape), reversed(q.batch_shape), strict=False)
+    if any(m != n and 1 not in (m, n) for m, n in pairs):
+        raise ValueError(
+            f"p has batch shape {tuple(p.batch_shape)}, q {tuple(q.batch_shape)}; expected shapes "
+            "(..., D) that broadcast, with the same number D of variables"
+        )
+    if rows_p != rows_q:
+        raise ValueError(
+            f"p is a {type(p).__name__} of {rows_p} coordinates a variable, q of {rows_q}; "
+            "expected as many classes, or parts of a mixture, of both"
+        )
 
 
 def wasserstein1_pmf(p: Tensor, q: Tensor) -> Tensor:
