@@ -124,6 +124,12 @@ class Geometry(ABC):
                 f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables"
             )
         p = family.coordinates(distribution)  # (M, C, D)
+        if p.ndim != 3 or (len(p), p.shape[-1]) != shape:
+            raise ValueError(
+                f"{type(family).__name__}.coordinates maps a {type(distribution).__name__} of "
+                f"batch shape {shape} to shape {tuple(p.shape)}; expected {(shape[0], 'C', shape[1])}, C "
+                "numbers a variable: one number is given by .unsqueeze(-2)"
+            )
         if z.ndim != 2:
             p = p.reshape(*z.shape[:-1], *p.shape[1:])  # (..., C, D)
         if p.dtype != z.dtype or p.device != z.device:
