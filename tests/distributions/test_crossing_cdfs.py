@@ -265,3 +265,13 @@ def test_mixtures_of_others_are_named():
     )
     with pytest.raises(TypeError, match=r"mixture of Gumbel distributions.*register_family"):
         lt.wasserstein1(mixture, mixture)
+
+
+def test_norms_of_the_narrowest_are_those_of_others():
+    """A scale of 1e-13 next to a location of 0.3 is lost in its rounding, but not in the norm."""
+    family = family_of(StudentT(torch.tensor([5.0])))
+    dp = torch.tensor([[5.0], [-5.0], [0.0]], **DOUBLE)
+    expected = 5 * stats.t(5).expect(lambda u: abs(1 - u))
+    for scale in (1e-20, 1e-13, 1e-6, 1.0):
+        p = torch.tensor([[0.3], [scale], [5.0]], **DOUBLE)
+        assert family.wasserstein1_norm(p, dp).item() == pytest.approx(expected, rel=1e-6)

@@ -124,7 +124,7 @@ def test_many_classes_on_a_line_are_ordered():
 def test_discrete_ground_is_the_total_variation():
     p, q = draw_pairs(np.random.default_rng(1), 30)
     expected = torch.tensor(np.abs(p - q).sum(-1) / 2)
-    star = lt.Tree([30] * 30 + [-1], [0.5] * 31)
+    star = lt.Tree([30] * 30 + [-1], torch.full((31,), 0.5, requires_grad=True))
     for ground in ("discrete", star, 1 - np.eye(30)):
         torch.testing.assert_close(measure(p, q, ground), expected)
     one_hot = [OneHotCategorical(torch.tensor(x)) for x in (p, q)]

@@ -67,3 +67,25 @@ def test_what_is_no_class_or_no_family_is_refused():
         lt.register_family(Normal(0.0, 1.0), ShapedGamma())
     with pytest.raises(TypeError, match="expected an instance of a subclass of Family"):
         lt.register_family(Gamma, ShapedGamma)
+
+
+def test_a_family_without_a_name_is_refused():
+    class Nameless(lt.OrderedFamily):
+        def coordinates(self, distribution):
+            return distribution.mean.unsqueeze(-2)
+
+    with pytest.raises(TypeError, match=r'Nameless has no plural; .* = "Gamma distributions"'):
+        lt.register_family(Gamma, Nameless())
+
+
+def test_coordinates_of_another_shape_are_named(known):
+    class Flat(ShapedGamma):
+        def coordinates(self, distribution):
+            return distribution.mean
+
+    lt.register_family(Gamma, Flat())
+    geometry = lt.Wasserstein1(lambda z: Gamma(2.0, z.exp()))
+    with pytest.raises(
+        ValueError, match=r"Flat\.coordinates maps a Gamma .* expected \(1, 'C', 2\)"
+    ):
+        geometry.distance(*torch.randn(2, 3, 2))

@@ -90,6 +90,8 @@ class Tree(Ground):
     ) -> None:
         self.parents = [int(parent) for parent in parents]
         nodes = len(self.parents)
+        if isinstance(lengths, Tensor):
+            lengths = lengths.detach().cpu()
         self.lengths = (
             np.ones(nodes) if lengths is None else np.asarray(lengths, dtype=np.float64)
         )  # (m,)

@@ -114,7 +114,7 @@ def register_family(cls: type[Distribution], family: Family[Any]) -> None:
     Raises
     ------
     TypeError
-        If one is no class of distributions, or the other no family.
+        If one is no class of distributions, or the other no family, or one without a name.
 
     Examples
     --------
@@ -139,6 +139,11 @@ def register_family(cls: type[Distribution], family: Family[Any]) -> None:
         raise TypeError(
             f"family is {family!r}; expected an instance of a subclass of Family, such as "
             "OrderedFamily"
+        )
+    if not isinstance(getattr(family, "plural", None), str):
+        raise TypeError(
+            f"{type(family).__name__} has no plural; expected what its members are called in "
+            f'messages, such as plural = "{cls.__name__} distributions"'
         )
     _FAMILIES[cls] = family
 

@@ -126,7 +126,9 @@ class StudentTFamily(Family[StudentT]):
     def wasserstein1_norm(self, p: Tensor, dp: Tensor) -> Tensor:
         _, scale, df = p.unbind(-2)  # (..., D) each
         widths = torch.stack((scale, scale, df - 1), -2)  # (..., 3, D)
-        return norm_by_slopes(self.wasserstein1, p, dp, widths)  # (..., D)
+        # The norm is the same everywhere, and next to 0 no rounding hides a small scale.
+        at_zero = torch.stack((torch.zeros_like(scale), scale, df), -2)  # (..., 3, D)
+        return norm_by_slopes(self.wasserstein1, at_zero, dp, widths)  # (..., D)
 
     @override
     def mean(self, p: Tensor) -> Tensor:
