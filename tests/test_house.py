@@ -31,6 +31,7 @@ INNER = {
         *("curves", "rounding", "solvers", "verification", "refinement", "paths", "graphs"),
         *("connect", "stochman", "settings"),
     ),
+    "latent_transport.maps": ("momenta", "logarithm", "exponential"),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
         *("uncertainty", "ensembles", "loading"),
