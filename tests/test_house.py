@@ -31,6 +31,7 @@ INNER = {
         *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
         *("paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
+    "latent_transport.maps": ("momenta", "logarithm", "exponential"),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
         *("uncertainty", "ensembles", "loading"),

@@ -31,6 +31,11 @@ from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2
 from .geometries.subspaces import Subspace as Subspace
 from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
+from .maps.exponential import Shots as Shots
+from .maps.exponential import exponential_map as exponential_map
+from .maps.exponential import shoot_geodesics as shoot_geodesics
+from .maps.logarithm import initial_velocities as initial_velocities
+from .maps.logarithm import logarithm_map as logarithm_map
 from .models.blurring import BlurredDecoder as BlurredDecoder
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
@@ -44,3 +49,5 @@ from .models.uncertainty import fit_uncertainty as fit_uncertainty
 from .models.uncertainty import load_uncertainty as load_uncertainty
 from .models.vae import VAE as VAE
 from .models.vae import load_vae as load_vae
+from .statistics.distances import distance_matrix as distance_matrix
+from .statistics.distances import geodesic_distance as geodesic_distance

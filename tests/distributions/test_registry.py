@@ -85,7 +85,5 @@ def test_coordinates_of_another_shape_are_named(known):
 
     lt.register_family(Gamma, Flat())
     geometry = lt.Wasserstein1(lambda z: Gamma(2.0, z.exp()))
-    with pytest.raises(
-        ValueError, match=r"Flat\.coordinates maps a Gamma .* expected \(1, C, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"Flat\.coordinates maps a Gamma .* expected \(1, C, 2\)"):
         geometry.distance(*torch.randn(2, 3, 2))

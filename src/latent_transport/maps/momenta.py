@@ -1,0 +1,132 @@
+"""Momenta: velocities as covectors, which is what the energy of segments knows of them."""
+
+import torch
+from torch import Tensor
+
+from latent_transport.geodesics.curves import DEGREE, CubicSpline, Curve
+from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
+from latent_transport.geometries.base import Geometry
+
+SEGMENTS = 8  # on which the end of a curve is measured: few, so that rounding does not show
+FREE = 29  # control points of the spline that is fitted to a curve of another kind
+SHORT = 1 / 64  # part of a velocity along which the curvature of a norm is taken
+ROUNDS = 6  # of Newton's steps from a momentum to its velocity, where the norm is not Euclidean
+JITTER = 1e-4  # share of a segment by which its end is moved, for its matrix
+
+
+def end_momenta(geometry: Geometry, curve: Curve, start: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Momenta :math:`p = \tfrac12 \nabla_v F^2(\gamma, \dot\gamma)` at both ends of geodesics.
+
+    By the first variation they are what the energy of a shortest curve changes by,
+
+    .. math:: \nabla_{z_0} E = -2 p(0), \qquad \nabla_{z_1} E = 2 p(1) .
+
+    No control point inside changes the energy of a minimum, so that its derivative by the control
+    point at the end is all of it; more accurate than the spline's own velocity at the end. Source:
+    Bao, Chern & Shen (2000), *An introduction to Riemann-Finsler geometry*.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        In which the curves are shortest.
+    curve : callable
+        B curves, such as splines of least energy: (T,) to (B, T, d).
+    start : Tensor, shape (B, d)
+        Where they start.
+
+    Returns
+    -------
+    tuple of Tensor, shape (B, d) each
+        In squared units of the data, a latent unit.
+    """
+    spline = as_spline(curve, start)
+    return _start_momenta(geometry, spline), -_start_momenta(geometry, spline.reversed())
+
+
+def as_spline(curve: Curve, start: Tensor) -> CubicSpline:
+    """Return a curve that is a spline itself, or one through points of it."""
+    if isinstance(curve, CubicSpline):
+        return curve
+    t = torch.linspace(0, 1, 4 * FREE, dtype=start.dtype, device=start.device)
+    return CubicSpline.through(curve(t), FREE)
+
+
+def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
+    """Momenta (B, d) at the start."""
+    # The control point at the end moves the curve's first interval alone, by (1 - t / end)^3.
+    end = 1 / (curve.controls.shape[1] + 2 - DEGREE)
+    t = torch.linspace(0, 1, SEGMENTS + 1, dtype=torch.float64)  # (N,)
+    weight = ((1 - t) ** DEGREE).to(curve.start)  # (N,)
+    slopes = segment_slopes(geometry, curve(end * t))  # (B, N, d)
+    return -torch.einsum("n,bnd->bd", weight, slopes) * (SEGMENTS / end)
+
+
+def segment_slopes(geometry: Geometry, points: Tensor) -> Tensor:
+    """Halves of the derivatives of polygons' summed squared segments by their corners (B, N, d)."""
+    at = points.detach().requires_grad_()
+    with torch.enable_grad():
+        total = geometry.polygon_energy(at).sum() / (2 * (points.shape[1] - 1))
+    return torch.autograd.grad(total, at)[0]  # (B, N, d)
+
+
+def mixed_matrices(geometry: Geometry, x: Tensor, y: Tensor) -> Tensor:
+    r"""Matrices :math:`-\tfrac12 \partial_x \partial_y d^2(x, y)` of segments: shape (B, d, d).
+
+    The metric tensor for neighbours. The decoder's second derivatives have no part in it: each end
+    is decoded by itself. Of norms that are not Euclidean the curvature is that of
+    :meth:`Geometry.residual_curvature`. The end is moved by a ten-thousandth of the segment in no
+    particular direction: a variable that is equal at both ends has no slope.
+    """
+    dims = x.shape[1]
+    generic = torch.arange(1, dims + 1, dtype=x.dtype, device=x.device).cos()  # (d,)
+    aside = JITTER * (y - x).norm(dim=-1, keepdim=True) * generic / generic.norm()  # (B, d)
+    basis = torch.eye(2, dtype=x.dtype, device=x.device)
+    matrix, _ = normal_matrix(geometry, torch.stack((x, y + aside), 1), basis)  # (B, 2 d, 2 d)
+    return -matrix[:, :dims, dims:]
+
+
+def invert(matrices: Tensor) -> Tensor:
+    """Pseudo-inverses (B, d, d), without directions along which rounding is all that is measured.
+
+    Nan where a matrix is not finite.
+    """
+    finite = torch.isfinite(matrices).all(-1).all(-1)[:, None, None]  # (B, 1, 1)
+    cutoff = torch.finfo(matrices.dtype).eps ** 0.7
+    inverses = torch.linalg.pinv(torch.where(finite, matrices, 0), rtol=cutoff)  # (B, d, d)
+    return torch.where(finite, inverses, torch.nan)
+
+
+def apply(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Products (B, d) of matrices (B, d, d) and vectors (B, d)."""
+    return (matrices @ vectors.unsqueeze(-1)).squeeze(-1)
+
+
+def momenta(geometry: Geometry, z: Tensor, v: Tensor) -> Tensor:
+    """Momenta (B, d) of velocities v at z, (B, d) each."""
+    return apply(geometry.tensor(z, v), v)
+
+
+def velocities(geometry: Geometry, z: Tensor, p: Tensor, guess: Tensor) -> Tensor:
+    """Velocities (B, d) of momenta p at z: the convex function F^2(z, v) / 2 - p v is least there.
+
+    What a momentum says nothing of, such as directions that a decoder ignores, is as in the guess
+    (B, d), from which Newton's steps go. Steps that do not bring the momentum nearer are not taken.
+    """
+    if geometry.riemannian:
+        tensor = geometry.tensor(z, guess)  # (B, d, d)
+        return guess + apply(invert(tensor), p - apply(tensor, guess))
+    v = guess
+    inverse = invert(mixed_matrices(geometry, z, z + SHORT * v))  # (B, d, d)
+    missing = p - momenta(geometry, z, v)  # (B, d)
+    for _ in range(ROUNDS):
+        step = apply(inverse, missing)  # (B, d)
+        left = p - momenta(geometry, z, v + step)  # (B, d)
+        better = (_square(inverse, left) < _square(inverse, missing)).unsqueeze(-1)  # (B, 1)
+        v = torch.where(better, v + step, v)
+        missing = torch.where(better, left, missing)
+    return v
+
+
+def _square(inverse: Tensor, p: Tensor) -> Tensor:
+    """Squared lengths (B,) of momenta."""
+    return (p * apply(inverse, p)).sum(-1).abs()
