@@ -35,7 +35,17 @@ def run(examples, page):
 
 def test_pages_with_examples_are_those_run_here():
     pages = {path.name for path in DOCS.glob("*.md") if examples_of(path.name)}
-    assert pages == {"families.md", "own-decoder.md", "solver.md"}
+    assert pages == {"distances.md", "families.md", "own-decoder.md", "solver.md"}
+
+
+def test_examples_of_distances_hold():
+    names = run(examples_of("distances.md"), "distances.md")
+    z, distances = names["z"], names["distances"]
+    assert names["near"].shape == (2, 3)
+    assert len(names["labels"]) == len(z)
+    torch.testing.assert_close(names["length"], distances[0, 1:], rtol=1e-3, atol=0)
+    torch.testing.assert_close(names["ends"], z[1:], rtol=0, atol=1e-2)
+    assert names["downhill"] @ z.mean(0) > 0
 
 
 def test_examples_of_the_solver_hold():
