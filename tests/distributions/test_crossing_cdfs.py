@@ -275,3 +275,12 @@ def test_norms_of_the_narrowest_are_those_of_others():
     for scale in (1e-20, 1e-13, 1e-6, 1.0):
         p = torch.tensor([[0.3], [scale], [5.0]], **DOUBLE)
         assert family.wasserstein1_norm(p, dp).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_crossings_beyond_all_digits_leave_the_shift():
+    """Cdfs that cross at 2e8 scales, where both are 1 but for rounding."""
+    family = family_of(StudentT(torch.tensor([5.0])))
+    p = torch.tensor([[3.33], [7.9e-11], [5.0]], **DOUBLE)
+    for change in (-8.2e-8, 8.2e-8, 1e-20, 0.0):
+        dp = torch.tensor([[-15.13], [change], [0.0]], **DOUBLE)
+        assert family.wasserstein1_norm(p, dp).item() == pytest.approx(15.13, rel=1e-6)

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
-from latent_transport.evidence.keys import OURS
+from latent_transport.evidence.keys import OURS, SEQUENCES
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -87,6 +87,7 @@ wildcard_constraints:
     model=r"(digit\d+|all)(-seed\d+)?",
     classifier=r"classifier(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
+    sequence="|".join(SEQUENCES),
 
 
 scattergather:

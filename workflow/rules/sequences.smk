@@ -1,10 +1,3 @@
-from latent_transport.evidence.keys import SEQUENCES
-
-
-wildcard_constraints:
-    sequence="|".join(SEQUENCES),
-
-
 rule transform_subset:
     input:
         subset="<results>/data/all.safetensors",

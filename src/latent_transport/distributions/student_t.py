@@ -87,6 +87,16 @@ class StudentTLaw(Law):
         return np.sort(np.concatenate(knots), 0)
 
     @override
+    def signs(self, knots: Array, p: Array, q: Array) -> Array | None:
+        (loc_p, scale_p, df_p), (loc_q, scale_q, df_q) = p, q
+        if (df_p != df_q).any():
+            return None
+        # The wider one is the larger below the crossing, which may lie where all cdfs are 1.
+        before = np.sign(scale_p - scale_q)  # (n,)
+        shifted = np.sign(loc_q - loc_p)  # (n,)
+        return np.stack([np.where(before == 0, shifted, sign * before) for sign in (1, -1)])
+
+    @override
     def count_knots(self, parameters: int) -> int:
         return 2 * len(PLACES)
 
