@@ -128,7 +128,8 @@ class Geometry(ABC):
             raise ValueError(
                 f"{type(family).__name__}.coordinates maps a {type(distribution).__name__} of "
                 f"batch shape {shape} to shape {tuple(p.shape)}; expected "
-                f"{(shape[0], 'C', shape[1])}, C numbers a variable: one number is given by .unsqueeze(-2)"
+                f"{(shape[0], 'C', shape[1])}, C numbers a variable: one is given by "
+                ".unsqueeze(-2)"
             )
         if z.ndim != 2:
             p = p.reshape(*z.shape[:-1], *p.shape[1:])  # (..., C, D)
