@@ -134,6 +134,14 @@ class LikeZeroInflatedNegativeBinomial(OfScvi):
         self.zi_logits = zi_logits
 
 
+class InflatedChild(NegativeBinomial):
+    """One that is a child of torch's own."""
+
+    def __init__(self, mu, theta, zi_logits):
+        super().__init__(theta, logits=(mu / theta).log())
+        self.mu, self.theta, self.zi_logits = mu, theta, zi_logits
+
+
 class ZeroInflatedDistribution(Distribution):
     """The attributes of Pyro's class."""
 
@@ -156,8 +164,8 @@ def test_scvis_and_pyros_counts_are_read():
     expected = above(*(y[0, 0].item() for y in (mu, 1 / theta, (-zi_logits).sigmoid())))
     expected = np.abs(above(mu[0, 0].item(), 1 / theta[0, 0].item(), 1) - expected).sum()
     assert lt.wasserstein1(inflated, plain)[0, 0].item() == pytest.approx(expected)
-    alike = LikeZeroInflatedNegativeBinomial(mu, theta, zi_logits)
-    assert (lt.wasserstein1(alike, inflated) == 0).all()
+    for cls in (LikeZeroInflatedNegativeBinomial, InflatedChild):
+        assert (lt.wasserstein1(cls(mu, theta, zi_logits), inflated) == 0).all()
     pyros = ZeroInflatedDistribution(plain, zi_logits)
     assert (lt.wasserstein1(pyros, inflated) < 1e-12).all()
     poisson = ZeroInflatedDistribution(Poisson(mu), zi_logits)

@@ -233,7 +233,10 @@ def factors(distribution: DecoderOutput) -> Distribution:
     found: Distribution = distribution
     while isinstance(found, Independent):
         found = found.base_dist
-    if any(cls in _FAMILIES for cls in type(found).__mro__):
+    known = next((cls for cls in type(found).__mro__ if cls in _FAMILIES), None)
+    # More zeros than torch's class has, of a child of it, are not left out.
+    inflated = known is NegativeBinomial and hasattr(found, "zi_logits")
+    if known is not None and not inflated:
         return found
     if isinstance(found, MultivariateNormal | LowRankMultivariateNormal):
         return _factor_normal(found)
