@@ -5,6 +5,7 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import DEGREE, CubicSpline, Curve
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
+from latent_transport.geodesics.solvers.objective import differentiate_energy
 from latent_transport.geometries.base import Geometry
 
 SEGMENTS = 8  # on which the end of a curve is measured: few, so that rounding does not show
@@ -63,10 +64,8 @@ def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
 
 def segment_slopes(geometry: Geometry, points: Tensor) -> Tensor:
     """Halves of the derivatives of polygons' summed squared segments by their corners (B, N, d)."""
-    at = points.detach().requires_grad_()
-    with torch.enable_grad():
-        total = geometry.polygon_energy(at).sum() / (2 * (points.shape[1] - 1))
-    return torch.autograd.grad(total, at)[0]  # (B, N, d)
+    _, slopes = differentiate_energy(geometry, points)  # (B, N, d)
+    return slopes / (2 * (points.shape[1] - 1))
 
 
 def mixed_matrices(geometry: Geometry, x: Tensor, y: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def energy_objective(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Obje
         points = line[rows] + basis @ controls.detach()  # (b, N, d)
         energy, gradient = torch.zeros_like(points[:, 0, 0]), torch.zeros_like(controls)
         for run in runs:
-            part, slope = _differentiate(geometry, points[:, run])  # (b,), (b, n, d)
+            part, slope = differentiate_energy(geometry, points[:, run])  # (b,), (b, n, d)
             # A run has the energy of a curve of its own, of as many segments.
             share = (len(t) - 1) / (slope.shape[1] - 1)
             energy = energy + share * part
@@ -51,8 +51,14 @@ def energy_objective(geometry: Geometry, spline: CubicSpline, t: Tensor) -> Obje
     return evaluate
 
 
-def _differentiate(geometry: Geometry, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Energies (b,) of polygons (b, n, d), and their derivatives by the corners, (b, n, d)."""
+def differentiate_energy(geometry: Geometry, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Energies (b,) of polygons (b, n, d), and their derivatives by the corners, (b, n, d).
+
+    Raises
+    ------
+    ValueError
+        If the decoder's output does not depend differentiably on the points.
+    """
     points = points.detach().requires_grad_()
     with torch.enable_grad():
         energy = geometry.polygon_energy(points)  # (b,)
@@ -76,7 +82,7 @@ def _count_points(geometry: Geometry, points: Tensor) -> int:
         return count
 
     def compute(count: int) -> object:
-        return _differentiate(geometry, points[:, :count])
+        return differentiate_energy(geometry, points[:, :count])
 
     size = geometry.row_sizes.measure("gradient of one", points, compute, FEW_POINTS)
     return max(2, count_rows(size))
