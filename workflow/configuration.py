@@ -191,6 +191,9 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
         solved = {name for part in parts.values() for name in _solved(part, geometries)}
         if _look_up(config, components) > 1 and not solved.isdisjoint(UNMIXED):
             yield components, _expect_one_component(kind)
+    lacking = sorted({*config["figures"]["extended"]} & {*evidence["few"]["all"]})
+    if lacking:
+        yield "figures.extended", f"no {lacking[0]}, which evidence.few.all limits to few pairs"
     for name, claim in CLAIMS.items():
         if evidence["claims"][name]["measure"] not in claim.measures:
             yield f"evidence.claims.{name}.measure", f"one of {', '.join(claim.measures)}"

@@ -179,6 +179,11 @@ MIXTURE = nest("models.all.architecture.components", 5)
     ("settings", "key", "expected"),
     [
         ({"digits": [1, 7]}, "figures.surface_digit", r"one of the digits \[1, 7\]"),
+        (
+            nest("figures.extended", ["ensemble"]),
+            "figures.extended",
+            "no ensemble, which evidence.few.all",
+        ),
         (nest("page.digit", 6) | {"digits": [4]}, "page.digit", r"null, or .* digits \[4\]"),
         (
             nest("geodesics.pairs.digit", NO_PAIRS),

@@ -207,6 +207,18 @@ def compared(kind):
     return config["evidence"]["geometries"][kind]
 
 
+def first_pairs(wildcards, *geometries):
+    """Option of how many pairs of each kind are taken, where one of the geometries takes few."""
+    kind, few = kind_of(wildcards), config["evidence"]["few"]
+    return ["--first", few["pairs"][kind]] * (not set(few[kind]).isdisjoint(geometries))
+
+
+def few_pairs(wildcards):
+    """Pairs of each kind of the geometries that take few, as JSON."""
+    kind, few = kind_of(wildcards), config["evidence"]["few"]
+    return json.dumps(dict.fromkeys(few[kind], few["pairs"][kind]))
+
+
 def curves_of(wildcards):
     """Curves of every geometry that is compared in a model."""
     return expand(

@@ -14,8 +14,9 @@ rule measure_containment:
         ENVIRONMENT
     params:
         paths=lambda wildcards: compared(kind_of(wildcards)),
+        first=few_pairs,
         seed=config["seed"],
     shell:
         "python -m workflow.scripts.measure_containment --name {wildcards.model} "
         "--codes {input.codes:q} --pairs {input.pairs:q} --paths {params.paths} "
-        "--curves {input.curves:q} --seed {params.seed} --output {output:q} 2> {log:q}"
+        "--curves {input.curves:q} --first {params.first:q} --seed {params.seed} --output {output:q} 2> {log:q}"

@@ -61,12 +61,13 @@ rule solve_geodesics:
         gpu=GPU,
     params:
         options=options_of_geometry,
+        first=lambda wildcards: first_pairs(wildcards, wildcards.geometry),
         settings=settings_of_geometry,
         device=config["device"],
     shell:
         "python -m workflow.scripts.solve_geodesics --geometry {wildcards.geometry} "
         "{params.options:q} --model {input.model:q} --codes {input.codes:q} "
-        "--pairs {input.pairs:q} --chunk {wildcards.scatteritem} "
+        "--pairs {input.pairs:q} {params.first} --chunk {wildcards.scatteritem} "
         "--settings {params.settings:q} --table {output.table:q} --curves {output.curves:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"
 

@@ -30,6 +30,7 @@ rule judge_paths:
         gpu=GPU,
     params:
         paths=lambda wildcards: compared(kind_of(wildcards)),
+        first=few_pairs,
         images=config["evidence"]["images"],
         samples=config["evidence"]["importance_samples"],
         seed=config["seed"],
@@ -38,6 +39,7 @@ rule judge_paths:
         "python -m workflow.scripts.judge_paths --name {wildcards.model} "
         "--subset {input.subset:q} --model {input.model:q} "
         "--judge {input.judge:q} --classifier {input.classifier:q} --pairs {input.pairs:q} "
-        "--paths {params.paths} --curves {input.curves:q} --images {params.images} "
+        "--paths {params.paths} --curves {input.curves:q} --first {params.first:q} "
+        "--images {params.images} "
         "--samples {params.samples} --seed {params.seed} --output {output:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"

@@ -20,9 +20,10 @@ rule measure_separation:
     resources:
         gpu=GPU,
     params:
+        first=lambda wildcards: first_pairs(wildcards, *PARTS["separation"].compares),
         device=config["device"],
     shell:
         "python -m workflow.scripts.measure_separation --name {wildcards.model} "
-        "--model {input.model:q} --pairs {input.pairs:q} "
+        "--model {input.model:q} --pairs {input.pairs:q} {params.first} "
         "--wasserstein1 {input.curves[0]:q} --fisher-rao {input.curves[1]:q} "
         "--output {output:q} --threads {threads} --device {params.device:q} 2> {log:q}"

@@ -1,6 +1,7 @@
 """Judge how plausible the images on the paths between pairs are."""
 
 import argparse
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", required=True, help="table of the endpoint pairs")
     parser.add_argument("--paths", nargs="+", required=True, help="names, e.g. wasserstein1")
     parser.add_argument("--curves", nargs="+", required=True, help="arrays, in the names' order")
+    parser.add_argument("--first", type=json.loads, help="JSON: path -> pairs of each kind it has")
     parser.add_argument("--images", type=int, required=True, help="images between the ends")
     parser.add_argument("--samples", type=int, required=True, help="importance samples an image")
     parser.add_argument("--seed", type=int, required=True)
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     classifier = load_classifier(arguments.classifier, device)
     training = extract_features(classifier, images_of(subset, "train", device))  # (m, F)
     judge = Judge(vae.decoder, other, classifier, training, arguments.samples)
-    paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
+    paths = load_paths(arguments.paths, arguments.curves, pairs, arguments.first)
     codes = torch.from_numpy(paths[LINE][:, [0, -1]]).to(device)  # (p, 2, d)
     ends = torch.from_numpy(subset.images[pairs[["row0", "row1"]].to_numpy()])  # (p, 2, D)
     rng = np.random.default_rng(arguments.seed)

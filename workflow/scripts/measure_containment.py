@@ -1,6 +1,7 @@
 """Measure how far curves keep to the region of a latent space that holds the codes."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--pairs", required=True, help="table of the endpoint pairs")
     parser.add_argument("--paths", nargs="+", required=True, help="names, e.g. wasserstein1")
     parser.add_argument("--curves", nargs="+", required=True, help="arrays, in the names' order")
+    parser.add_argument("--first", type=json.loads, help="JSON: path -> pairs of each kind it has")
     parser.add_argument("--share", type=float, default=0.99, help="of the codes in the region")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table to write")
@@ -40,11 +42,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     region = fit(draw_codes(train, rng), draw_codes(validation, rng))
     region_of_means = fit(train.mean, validation.mean)
     pairs = load_table(arguments.pairs)
-    paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
+    paths = load_paths(arguments.paths, arguments.curves, pairs, arguments.first)
     floors = draw_floors(codes.of("test"), rng, (len(pairs), POINTS))
     tables = []
     for path, points in {**paths, **floors}.items():
-        thinned = points[:, :: max(1, points.shape[1] // POINTS)]  # (p, n, d)
+        there = ~np.isnan(points).any((1, 2))  # (p,)
+        thinned = points[there, :: max(1, points.shape[1] // POINTS)]  # (q, n, d)
         measured = measure_containment(region, thinned)
         by_means = measure_containment(region_of_means, thinned)
         # Points in no order have no length.
@@ -53,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         measured["norm"] = measure_norms(thinned)
         if path in floors:
             del measured["worst_excursion"]  # which would grow with the number of points
-        keys = {"model": arguments.name, "kind": pairs["kind"], "pair": pairs["pair"], "path": path}
-        tables.append(pd.DataFrame(keys | measured))
+        keys = pairs.loc[there, ["kind", "pair"]].assign(model=arguments.name, path=path)
+        tables.append(keys[["model", "kind", "pair", "path"]].assign(**measured))
     save_table(pd.concat(tables), arguments.output)
 
 

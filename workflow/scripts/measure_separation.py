@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 
 from latent_transport.evidence.data.curves import Curves
+from latent_transport.evidence.data.pairs import take_first
 from latent_transport.evidence.measures.separation import measure_separation
 from latent_transport.geometries.riemannian import FisherRao
 from latent_transport.geometries.wasserstein1 import Wasserstein1
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", required=True, help="of the model, e.g. digit0 or all")
     parser.add_argument("--model", required=True)
     parser.add_argument("--pairs", required=True, help="table of the pairs and their kinds")
+    parser.add_argument("--first", type=int, help="pairs of each kind; without it, all")
     parser.add_argument("--wasserstein1", required=True, help="curves of the W1 geodesics")
     parser.add_argument("--fisher-rao", required=True, help="curves of the Fisher-Rao geodesics")
     parser.add_argument("--output", required=True, help="table to write")
@@ -27,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    table = load_table(arguments.pairs)[["kind", "pair"]]
+    table = take_first(load_table(arguments.pairs), arguments.first)[["kind", "pair"]]
     ours, theirs = (
         torch.from_numpy(Curves.load(path).of(table["pair"]).points).to(device)
         for path in (arguments.wasserstein1, arguments.fisher_rao)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from latent_transport.datasets.codes import Codes
-from latent_transport.evidence.data.pairs import find_ends, take_chunk
+from latent_transport.evidence.data.pairs import find_ends, take_chunk, take_first
 from latent_transport.evidence.measures.connections import connect_pairs
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.models.catalogue import GEOMETRIES
@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--pairs", required=True)
+    parser.add_argument("--first", type=int, help="pairs of each kind; without it, all")
     parser.add_argument("--chunk", required=True, help="such as 2-of-4")
     parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--table", required=True, help="table to write")
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     settings = SolverSettings.parse(arguments.settings)
-    pairs = take_chunk(load_table(arguments.pairs), arguments.chunk)
+    pairs = take_chunk(take_first(load_table(arguments.pairs), arguments.first), arguments.chunk)
     ends = find_ends(Codes.load(arguments.codes), pairs)
     z0, z1 = (torch.from_numpy(z).to(device) for z in ends)  # (m, d) each
     geometry = load_geometry(

@@ -1,6 +1,7 @@
 """The region of the codes: calibrated as stated, and what leaves it is found."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,9 +167,13 @@ def files(tmp_path):
     return [tmp_path / "a.safetensors", tmp_path / "b.safetensors"], points, bent
 
 
+def pairs_of(*numbers):
+    return pd.DataFrame({"pair": numbers, "kind": "far"})
+
+
 def test_paths_come_in_the_order_of_the_pairs_and_the_line_joins_their_ends(files):
     names, points, bent = files
-    paths = load_paths(["a", "b"], names, np.array([7, 4]))
+    paths = load_paths(["a", "b"], names, pairs_of(7, 4))
     assert list(paths) == ["a", "b", "line"]
     np.testing.assert_array_equal(paths["a"], points[[1, 0]])
     np.testing.assert_array_equal(paths["b"], bent[[1, 0]])
@@ -178,9 +183,24 @@ def test_paths_come_in_the_order_of_the_pairs_and_the_line_joins_their_ends(file
     assert paths["line"].dtype == np.float32
 
 
+def test_a_path_may_have_the_first_pairs_of_each_kind_alone(files, tmp_path):
+    names, points, bent = files
+    pairs = pd.DataFrame({"pair": [9, 4, 7], "kind": ["far", "random", "far"]})
+    short = tmp_path / "short.safetensors"
+    Curves(np.array([9, 4]), T, bent[[2, 0]]).save(short)
+    paths = load_paths(["b", "a"], [short, names[0]], pairs, {"b": 1})
+    np.testing.assert_array_equal(paths["a"], points[[2, 0, 1]])
+    np.testing.assert_array_equal(paths["b"], [bent[2], bent[0], np.full((5, 2), np.nan)])
+    assert np.isfinite(paths["line"]).all()
+    with pytest.raises(DataError, match="lacks 1 pairs, such as 7"):
+        load_paths(["a", "b"], [names[0], short], pairs)
+    with pytest.raises(DataError, match="none of the paths b has all pairs"):
+        load_paths(["b"], [short], pairs, {"b": 1})
+
+
 def test_paths_that_do_not_fit_are_refused(files, tmp_path):
     names, points, _ = files
-    pairs = np.array([4, 7])
+    pairs = pairs_of(4, 7)
     for chosen, message in (
         (["a"], "1 names for 2 files"),
         (["a", "line"], "'line' not at all"),
@@ -189,7 +209,7 @@ def test_paths_that_do_not_fit_are_refused(files, tmp_path):
         with pytest.raises(DataError, match=message):
             load_paths(chosen, names, pairs)
     with pytest.raises(DataError, match="lacks 1 pairs, such as 5"):
-        load_paths(["a", "b"], names, np.array([4, 5]))
+        load_paths(["a", "b"], names, pairs_of(4, 5))
     moved = tmp_path / "moved.safetensors"
     Curves(np.array([4, 7, 9]), T, points + 1).save(moved)
     with pytest.raises(DataError, match="paths a and c join other ends"):

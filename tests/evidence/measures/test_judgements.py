@@ -60,6 +60,15 @@ def test_all_paths_are_judged_with_the_same_noise_and_the_seed_decides():
     assert not np.isin(other["noise"], table["noise"]).any()
 
 
+def test_a_pair_that_a_path_lacks_has_no_row_and_changes_no_other():
+    for at_once in (1, 2, 3):
+        whole = judge_paths(Echo(), PAIRS, PATHS, FRACTIONS, seed=3, at_once=at_once)
+        lacking = {name: points.clone() for name, points in PATHS.items()}
+        lacking["geodesic"][:2] = torch.nan
+        table = judge_paths(Echo(), PAIRS, lacking, FRACTIONS, seed=3, at_once=at_once)
+        pd.testing.assert_frame_equal(table, whole.drop(index=[0, 1]).reset_index(drop=True))
+
+
 def test_cross_fades_between_the_ends_come_after_the_paths():
     ends = torch.tensor([[[0], [100]], [[200], [0]], [[40], [40]]], dtype=torch.uint8)
     fades = {"interpolation": ends}

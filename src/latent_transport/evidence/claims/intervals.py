@@ -116,7 +116,8 @@ def compare_paths(
     Parameters
     ----------
     table : DataFrame
-        One row a pair and path: ``model, kind, pair, path``, and a column a measure. A path that
+        One row a pair and path: ``model, kind, pair, path``, and a column a measure. A path may
+        have fewer pairs than others, and is compared on those it shares with a reference; one that
         has no value of a measure for any pair is left out of it.
     references : sequence of str
         Paths that every path is compared with, pair by pair.
@@ -139,7 +140,7 @@ def compare_paths(
     Raises
     ------
     DataError
-        If a column or a reference is missing, or the paths are not of the same pairs, each once.
+        If a column or a reference is missing, or a path has a pair twice.
     """
     missing = [key for key in KEYS if key not in table.columns]
     if missing:
@@ -159,25 +160,26 @@ def _compare_pairs(
     table: pd.DataFrame, references: Sequence[str], name: str, seed: int, resamples: int
 ) -> Iterator[dict[str, object]]:
     """Yield a row a path, measure and reference; the table is of one kind of pairs."""
-    wide = _widen(table, references, name)
-    options = {
-        "seed": seed,
-        "strata": wide.index.get_level_values("model"),
-        "resamples": resamples,
-    }
-    for path in table["path"].unique():
-        for measure in [column for column in table.columns if column not in KEYS]:
-            values = wide[measure, path]
+    parts = _split_paths(table, references, name)
+    options: dict[str, Any] = {"seed": seed, "resamples": resamples}
+    for path, part in parts.items():
+        for measure in part.columns:
+            values = part[measure]
             if values.isna().all():
                 continue
-            mean = bootstrap_mean(values, **options)
+            models = values.index.get_level_values("model")
+            mean = bootstrap_mean(values, strata=models, **options)
             row = {"path": path, "measure": measure, "pairs": len(values)}
             row |= {"mean": mean.mean, "mean_low": mean.low, "mean_high": mean.high}
             for reference in references:
-                compared = wide[measure, reference]
+                both = values.index.intersection(parts[reference].index)
+                compared = parts[reference].loc[both, measure]
                 difference = Interval(np.nan, np.nan, np.nan)
                 if reference != path and not compared.isna().all():
-                    difference = bootstrap_difference(values, compared, **options)
+                    models = both.get_level_values("model")
+                    difference = bootstrap_difference(
+                        values.loc[both], compared, strata=models, **options
+                    )
                 yield row | {
                     "difference": difference.mean,
                     "difference_low": difference.low,
@@ -186,21 +188,24 @@ def _compare_pairs(
                 }
 
 
-def _widen(table: pd.DataFrame, references: Sequence[str], name: str) -> pd.DataFrame:
-    """Turn a table into one of a row a pair, with columns (measure, path)."""
-    units = table.groupby(["model", "pair"]).ngroups
-    paths = table["path"].unique()
+def _split_paths(
+    table: pd.DataFrame, references: Sequence[str], name: str
+) -> dict[str, pd.DataFrame]:
+    """Measures of each path, indexed by model and pair."""
+    keyed = table.drop(columns="kind").set_index(["model", "pair"]).sort_index()
+    parts = {
+        path: keyed[keyed["path"] == path].drop(columns="path") for path in table["path"].unique()
+    }
     for reference in references:
-        if reference not in paths:
+        if reference not in parts:
             raise DataError(
-                f"no path {reference!r} among the {name}, only {', '.join(paths)}; "
+                f"no path {reference!r} among the {name}, only {', '.join(parts)}; "
                 "choose another reference"
             )
-    for path, part in table.groupby("path"):
-        once = len(part.drop_duplicates(["model", "pair"]))
-        if not len(part) == once == units:
+    for path, part in parts.items():
+        if not part.index.is_unique:
             raise DataError(
-                f"path {path!r} has {len(part)} rows for {once} of the {units} {name}; expected "
-                "each pair once: measure all paths on the same pairs"
+                f"path {path!r} has {len(part)} rows for {part.index.nunique()} of the {name}; "
+                "expected each pair once: measure all paths on the same pairs"
             )
-    return table.drop(columns="kind").set_index(["model", "pair", "path"]).unstack("path")
+    return parts

@@ -79,6 +79,11 @@ def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
     return pairs[pairs["pair"] % chunks == number - 1].reset_index(drop=True)
 
 
+def take_first(pairs: pd.DataFrame, count: int | None) -> pd.DataFrame:
+    """Return the first pairs of each kind (column ``kind``), at most `count`; all without one."""
+    return pairs if count is None else pairs.groupby("kind", sort=False).head(count)
+
+
 def find_ends(codes: Codes, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Codes (m, d) of the first and of the last ends of pairs, with columns ``row0, row1``."""
     return codes.mean[pairs["row0"].to_numpy()], codes.mean[pairs["row1"].to_numpy()]

@@ -1,14 +1,16 @@
 """The region of a latent space that holds the codes, and how far curves stray from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
+from latent_transport.evidence.data.pairs import take_first
 from latent_transport.evidence.keys import IMAGES, LINE, POSTERIOR, PRIOR
 from latent_transport.storage import DataError
 
@@ -165,7 +167,10 @@ def draw_floors(
 
 
 def load_paths(
-    names: Sequence[str], files: Sequence[str | Path], pairs: np.ndarray
+    names: Sequence[str],
+    files: Sequence[str | Path],
+    pairs: pd.DataFrame,
+    first: Mapping[str, int] | None = None,
 ) -> dict[str, np.ndarray]:
     """Read the curves between pairs of points, and draw the straight lines between their ends.
 
@@ -175,18 +180,22 @@ def load_paths(
         What the paths are called.
     files : sequence of path
         Curves of each, in the order of the names.
-    pairs : ndarray, shape (p,)
-        The pairs wanted.
+    pairs : DataFrame
+        The p pairs wanted, with columns ``pair`` and ``kind``.
+    first : mapping of str to int, optional
+        Paths that only so many pairs of each kind have, the first ones.
 
     Returns
     -------
     dict of ndarray, shape (p, N, d)
-        By name, in the order of `pairs`; last ``line``, between the ends of the first path.
+        By name, in the order of `pairs`, missing (NaN) where a path has none; last ``line``,
+        between the ends of a path that has all.
 
     Raises
     ------
     DataError
-        If there are not as many files as names, a file lacks a pair, or paths join other ends.
+        If there are not as many files as names, a file lacks a pair, no path has all of them, or
+        paths join other ends.
     """
     if not names or len(names) != len(files):
         raise DataError(f"{len(names)} names for {len(files)} files of curves; expected as many")
@@ -194,17 +203,27 @@ def load_paths(
         raise DataError(
             f"paths are {', '.join(names)}; expected each once, and {LINE!r} not at all"
         )
+    numbers = pairs["pair"].to_numpy()  # (p,)
     paths: dict[str, np.ndarray] = {}
     for name, file in zip(names, files, strict=True):
-        paths[name] = Curves.load(file).of(pairs).points
-    first = paths[names[0]]  # (p, N, d)
+        wanted = take_first(pairs, (first or {}).get(name))["pair"].to_numpy()
+        curves = Curves.load(file).of(wanted)
+        paths[name] = np.full((len(numbers), *curves.points.shape[1:]), np.nan, np.float32)
+        paths[name][np.isin(numbers, wanted)] = curves.points
+    main = next((name for name, points in paths.items() if not np.isnan(points).any()), None)
+    if main is None:
+        raise DataError(
+            f"none of the paths {', '.join(paths)} has all pairs; expected one that has"
+        )
+    whole = paths[main]  # (p, N, d)
     for name, points in paths.items():
-        if points.shape[2] != first.shape[2] or not np.allclose(
-            points[:, [0, -1]], first[:, [0, -1]], rtol=1e-4, atol=1e-4
+        there = ~np.isnan(points).any((1, 2))  # (p,)
+        if points.shape[2] != whole.shape[2] or not np.allclose(
+            points[there][:, [0, -1]], whole[there][:, [0, -1]], rtol=1e-4, atol=1e-4
         ):
             raise DataError(
-                f"paths {names[0]} and {name} join other ends; expected files of the same pairs "
+                f"paths {main} and {name} join other ends; expected files of the same pairs "
                 "of one model"
             )
-    t = np.linspace(0, 1, first.shape[1], dtype=first.dtype)[:, None]  # (N, 1)
-    return {**paths, LINE: (1 - t) * first[:, :1] + t * first[:, -1:]}
+    t = np.linspace(0, 1, whole.shape[1], dtype=whole.dtype)[:, None]  # (N, 1)
+    return {**paths, LINE: (1 - t) * whole[:, :1] + t * whole[:, -1:]}

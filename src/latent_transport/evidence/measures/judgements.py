@@ -35,8 +35,8 @@ def judge_paths(
     pairs : DataFrame
         P pairs, with columns ``kind`` and ``pair``.
     paths : mapping of str to Tensor, shape (P, N, d)
-        Points on the latent paths between the pairs, by the paths' names; ``line``, the straight
-        one, among them.
+        Points on the latent paths between the pairs, by the paths' names, missing (NaN) where a
+        pair has none; ``line``, the straight one, among them.
     fractions : Tensor, shape (T,)
         Fractions of a path's W1 length at which its images are judged.
     fades : mapping of str to Tensor, shape (P, 2, D), optional
@@ -53,7 +53,7 @@ def judge_paths(
     Returns
     -------
     DataFrame
-        A row a pair and path: ``kind, pair, path``, and the measures of
+        A row a pair and path that it has: ``kind, pair, path``, and the measures of
         :meth:`Judge.measure_paths`, with the ``length_ratio`` to the straight line instead of the
         length. Missing are those that there are not: of cross-fades and images ``pixel_entropy``,
         of what is on no path ``label_switches`` and all of how direct it is.
@@ -68,13 +68,18 @@ def judge_paths(
     batches = np.array_split(np.arange(len(pairs)), -(-len(pairs) // at_once))
     tables = []
     for path, data, measure in tqdm(jobs, unit="path"):
-        # The same noise on every path, so that their comparison is free of it.
-        generator = torch.Generator(fractions.device).manual_seed(seed)
-        for rows in batches:
-            part = data[rows].to(fractions)
-            measured = measure(judge, part, fractions, generator)
+        there = ~data.flatten(1).isnan().any(1).cpu().numpy()  # (P,)
+        for number, rows in enumerate(batches):
+            if not there[rows].any():
+                continue
+            # The same noise on every path, so that their comparison is free of it: a pair that a
+            # path lacks keeps its place in the batch, and is left out of the table.
+            filled = np.where(there[rows], rows, rows[there[rows]][0])
+            generator = torch.Generator(fractions.device).manual_seed(seed + number)
+            measured = measure(judge, data[filled].to(fractions), fractions, generator)
             columns = {name: values.cpu().numpy() for name, values in measured.items()}
-            tables.append(pairs.iloc[rows][["kind", "pair"]].assign(path=path, **columns))
+            part = pairs.iloc[rows][["kind", "pair"]].assign(path=path, **columns)
+            tables.append(part[there[rows]])
     table = pd.concat(tables, ignore_index=True)
     line = table[table["path"] == LINE].set_index("pair")["length"]
     ratio = table["length"] / table["pair"].map(line)
