@@ -266,7 +266,7 @@ def test_manuscript_includes_every_section():
     [
         (["models", "all", "bits_per_dim"], r"sections/models\.typ:\d+"),
         (["words"], r"lib\.typ:\d+"),
-        (["words", "measures", "grey_share"], r"lib\.typ:\d+(.|\n)*sections/plausibility\.typ"),
+        (["words", "measures", "grey_share"], r"paths\.typ:\d+"),
     ],
 )
 def test_a_missing_number_or_word_is_told_with_its_place(tables, tmp_path, missing, place):
@@ -294,6 +294,48 @@ def test_manuscript_takes_its_words_from_the_numbers(tables, tmp_path, key):
     part[last] = "another $W_3$"
     path.write_text(json.dumps(numbers))
     assert set_paper(path, tmp_path / "paper.pdf") != before
+
+
+# A finding, and the differences to the straight latent line that bear it out.
+FINDINGS = {
+    "cross-fades in disguise": {
+        ("wasserstein1", "confidence"): -1,
+        ("wasserstein1", "fade_distance"): -1,
+    },
+    "explain little": {("active", "confidence"): -1},
+    "next to nothing": {("euclidean", "confidence"): -1},
+    "density of the codes": {("latent-density", "confidence"): 1},
+    "gives the loss back": {("blurred", "confidence"): 0},
+}
+
+
+@pytest.mark.parametrize("finding", FINDINGS)
+def test_a_finding_is_told_where_the_intervals_bear_it_out(tables, tmp_path, finding):
+    numbers = json.loads(collect(tables, tmp_path).read_text())
+    others = {
+        key: row
+        for key, row in numbers["plausibility"].items()
+        if key.split("/")[3] not in ("confidence", "fade_distance") or not key.endswith("/line")
+    }
+
+    def tell(differences):
+        rows = {
+            f"all/random/{path}/{measure}/line": {"mean": 0.5, "difference": 0.2 * sign}
+            | {"difference_low": 0.2 * sign - 0.1, "difference_high": 0.2 * sign + 0.1}
+            for (path, measure), sign in differences.items()
+        }
+        written = tmp_path / "numbers.json"
+        written.write_text(json.dumps(numbers | {"plausibility": others | rows}))
+        options = {"numbers": f"/{written.relative_to('/')}", "figures": "{}"}
+        return typst.query(SOURCE, "<findings>", root="/", sys_inputs=options)
+
+    borne_out = FINDINGS[finding]
+    words = finding.split()
+    assert all(word in tell(borne_out) for word in words)
+    for key, sign in borne_out.items():
+        # Another sign, or, of the one that asks for no loss, a loss.
+        other = tell(borne_out | {key: -1 if sign == 0 else -sign})
+        assert not all(word in other for word in words)
 
 
 def test_a_broken_manuscript_leaves_nothing_and_says_where(tables, tmp_path):
