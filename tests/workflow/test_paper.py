@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -174,11 +175,11 @@ def draw(folder: Path, *names: str) -> list[str]:
     return [str(folder / f"{name}.pdf") for name in names]
 
 
-def set_paper(numbers: Path, output: Path, *figures: str) -> bytes:
+def set_paper(numbers: Path, output: Path, *figures: str, beside: Sequence[str] = ()) -> bytes:
     compile_paper.main(
         [
             *("--source", str(SOURCE), "--numbers", str(numbers), "--figures", *figures),
-            *("--output", str(output)),
+            *("--beside", *beside, "--output", str(output)),
         ]
     )
     return output.read_bytes()
@@ -294,6 +295,25 @@ def test_manuscript_takes_its_words_from_the_numbers(tables, tmp_path, key):
     part[last] = "another $W_3$"
     path.write_text(json.dumps(numbers))
     assert set_paper(path, tmp_path / "paper.pdf") != before
+
+
+def test_another_run_stands_beside(tables, tmp_path, caplog):
+    numbers = collect(tables, tmp_path)
+    alone = set_paper(numbers, tmp_path / "paper.pdf")
+    other = json.loads(numbers.read_text())
+    other["words"]["data"] = "Fashion-MNIST"
+    folder = tmp_path / "fashion"
+    beside = draw(folder / "figures", "figure2", "figure4_extended")
+    (folder / "numbers.json").write_text(json.dumps(other))
+    own = draw(tmp_path / "figures", "figure2", "figure3", "figure4", "figure4_extended")
+    files = [str(folder / "numbers.json")]
+    told = set_paper(numbers, tmp_path / "paper.pdf", *own, beside=files)
+    drawn = set_paper(numbers, tmp_path / "paper.pdf", *own, beside=files + beside)
+    assert len(alone) < len(told) < len(drawn)
+    del other["verdicts"]
+    (folder / "numbers.json").write_text(json.dumps(other))
+    assert len(set_paper(numbers, tmp_path / "paper.pdf", *own, beside=files)) < len(told)
+    assert not caplog.records
 
 
 # A finding, and the differences to the straight latent line that bear it out.

@@ -109,6 +109,15 @@ rule collect_numbers:
         "--output-json {output.json:q} --output-latex {output.latex:q} 2> {log:q}"
 
 
+# Another run's numbers, and its figures, once they are there.
+BESIDE = []
+if config["paper"]["beside"] is not None:
+    beside = Path(config["paper"]["beside"])
+    shown = [beside / "figures" / f"{name}.pdf" for name in ("figure2", "figure4_extended")]
+    if (beside / "numbers.json").is_file():
+        BESIDE = [str(path) for path in (beside / "numbers.json", *shown) if path.is_file()]
+
+
 rule compile_paper:
     input:
         source="paper/optimal-latent-transport.typ",
@@ -117,6 +126,7 @@ rule compile_paper:
         numbers=rules.collect_numbers.output.json,
         figures=DRAWN,
         captions=lambda wildcards: sorted(map(str, Path("workflow/report").glob("*.rst"))),
+        beside=BESIDE,
         code=code_of("compile_paper"),
     output:
         report(
@@ -135,7 +145,7 @@ rule compile_paper:
     shell:
         "python -m workflow.scripts.compile_paper --source {input.source:q} "
         "--numbers {input.numbers:q} --figures {input.figures:q} --captions {input.captions:q} "
-        "--output {output:q} 2> {log:q}"
+        "--beside {input.beside:q} --output {output:q} 2> {log:q}"
 
 
 rule paper:

@@ -26,15 +26,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--captions", nargs="*", default=[], type=Path, help="NAME.rst of figures new to the source"
     )
+    parser.add_argument(
+        "--beside", nargs="*", default=[], type=Path, help="numbers and figures of another run"
+    )
     parser.add_argument("--output", required=True, type=Path, help="PDF to write")
     arguments = parser.parse_args(argv)
     missing = [str(p) for p in (arguments.source, arguments.numbers) if not p.is_file()]
     if missing:
         raise DataError(f"{', '.join(missing)} is missing: run the workflow again to make it")
-    files = [path.resolve() for path in (arguments.source, arguments.numbers, *arguments.figures)]
+    own = (arguments.source, arguments.numbers, *arguments.figures)
+    files = [path.resolve() for path in (*own, *arguments.beside)]
     # Typst reads no file outside its root; the results may lie anywhere.
     root = Path(os.path.commonpath([path.parent for path in files]))
     source, numbers, *figures = (f"/{path.relative_to(root).as_posix()}" for path in files)
+    figures, others = figures[: len(arguments.figures)], figures[len(arguments.figures) :]
     captions = {path.stem: _read_caption(path) for path in arguments.captions}
     listed = {
         path.stem: {"path": figure, "caption": captions.get(path.stem, "")}
@@ -46,7 +51,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             root=root,
             ignore_system_fonts=True,
             format="pdf",
-            sys_inputs={"numbers": numbers, "figures": json.dumps(listed)},
+            sys_inputs={
+                "numbers": numbers,
+                "figures": json.dumps(listed),
+                "beside": json.dumps({Path(path).stem: path for path in others}),
+            },
             # Of no consequence to the page, but the same bytes every time.
             timestamp=0,
         )
