@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
-from latent_transport.evidence.keys import OURS, SEQUENCES
+from latent_transport.evidence.keys import FAMILIES, OURS, SEQUENCES, name_member
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES

@@ -9,6 +9,7 @@ PLOTS_OF_FILES = {
     },
     "containment": {"classes": CLASSES, "summary": "<results>/tables/containment.csv"},
     "plausibility": {"summary": "<results>/tables/plausibility.csv"},
+    "frontier": {"summary": "<results>/tables/frontier.csv"},
     "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
     "stability": {
         "classes": CLASSES,

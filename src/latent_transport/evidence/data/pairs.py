@@ -1,5 +1,7 @@
 """Endpoint pairs for geodesics, chosen among encoded held-out images."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -77,6 +79,12 @@ def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
     """Return the pairs (with a column ``pair``) of a chunk such as ``2-of-4``."""
     number, chunks = map(int, chunk.split("-of-"))
     return pairs[pairs["pair"] % chunks == number - 1].reset_index(drop=True)
+
+
+def take_first(pairs: pd.DataFrame, counts: Mapping[str, int]) -> pd.DataFrame:
+    """Return the first pairs (with columns ``pair`` and ``kind``) of each kind, at most so many."""
+    place = pairs.groupby("kind").cumcount()
+    return pairs[place < pairs["kind"].map(counts)].reset_index(drop=True)
 
 
 def find_ends(codes: Codes, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 from .benchmarks import plot_benchmark as plot_benchmark
 from .containment import plot_containment as plot_containment
+from .frontier import plot_frontier as plot_frontier
 from .images import plot_image_path as plot_image_path
 from .images import plot_image_paths as plot_image_paths
 from .indicatrices import plot_indicatrices as plot_indicatrices

@@ -1,0 +1,228 @@
+"""The front of plausible images against lengths: what each path gains, and what it costs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from latent_transport.evidence.keys import (
+    ALL,
+    FADE,
+    FAMILIES,
+    FLOORS,
+    INTERPOLATION,
+    LINE,
+    OURS,
+    RANDOM,
+    RECONSTRUCTIONS,
+    split_member,
+)
+from latent_transport.evidence.plotting.arrays import expect_columns
+from latent_transport.evidence.plotting.panels import COLUMNS, arrow, order_paths, select
+from latent_transport.evidence.plotting.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    SHADE,
+    SKY,
+    TEXT_WIDTH,
+    VERMILION,
+    freeze_layout,
+    styled,
+)
+from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY, path_label
+
+UP, ALONG = ("confidence", "log_likelihood"), ("length_ratio", "latent_ratio")
+"""Measures up and along the panels."""
+
+# Families differ in colour and marker; other paths in marker alone, or in both.
+_FAMILY_STYLES = {
+    "density": (GREEN, "^"),
+    "latent-density": (PURPLE, "v"),
+    "regularised": (ORANGE, "s"),
+    "blurred": (BLUE, "D"),
+}
+_STYLES = {
+    LINE: (INK, "o"),
+    OURS: (VERMILION, "o"),
+    FADE: (SHADE, "X"),
+    INTERPOLATION: (SHADE, "P"),
+    "published": (VERMILION, "*"),
+    "active": (VERMILION, "h"),
+    "fisher-rao": (SKY, "p"),
+    "wasserstein2": (SKY, "d"),
+    "euclidean": (SKY, "o"),
+    "sobolev": (BLUE, "X"),
+    "uncertain": (VERMILION, "<"),
+    "ensemble": (VERMILION, ">"),
+    "uncertain-density": (GREEN, "<"),
+}
+_MARK = 3.4  # points
+
+
+@styled
+def plot_frontier(summary: pd.DataFrame, model: str = ALL, *, kind: str = RANDOM) -> Figure:
+    """Draw measures of plausibility against lengths: a point a path, means and 95 % intervals.
+
+    Members of a family of geometries are joined in the order of their values; the ends of a
+    family's line are marked by the values there. Dotted lines are those of the straight latent
+    line: above and to the left of both, a path would be better in both. A dashed line is the mean
+    of the reconstructions.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        Columns ``model, kind, path, measure, mean, mean_low, mean_high`` (table of the front).
+    model : str
+        Model to draw.
+    kind : str
+        Kind of pairs to draw.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    DataError
+        If the table lacks a column or the model, or a number is not finite.
+    """
+    expect_columns("the summary of the front", summary, COLUMNS)
+    part = select(summary[summary["kind"] == kind], model, (*UP, *ALONG))
+    names = order_paths(part)
+    paths = [name for name in names if name not in FLOORS]
+    single = [name for name in paths if split_member(name)[1] is None]
+    families = {
+        family: sorted(
+            (name for name in paths if split_member(name)[0] == family and name not in single),
+            key=lambda name: split_member(name)[1] or 0,
+        )
+        for family in FAMILIES
+    }
+    families = {family: members for family, members in families.items() if members}
+    figure = Figure(
+        figsize=(TEXT_WIDTH, 4.75),
+        layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.03),
+    )
+    grid = figure.subplots(len(UP), len(ALONG), sharex="col", sharey="row")
+    for row, up in zip(grid, UP, strict=True):
+        for axes, along in zip(row, ALONG, strict=True):
+            means = [
+                part[part["measure"] == name].set_index("path")[["mean", "mean_low", "mean_high"]]
+                for name in (along, up)
+            ]
+            _draw_panel(axes, *means, families, single)
+        row[0].set_ylabel(PLAUSIBILITY[up].title + arrow(PLAUSIBILITY[up]))
+    for axes, along in zip(grid[-1], ALONG, strict=True):
+        axes.set_xlabel(DETOURS[along].title + arrow(DETOURS[along]))
+    _draw_legend(figure, families, single)
+    return freeze_layout(figure)
+
+
+def _draw_panel(
+    axes: Axes,
+    along: pd.DataFrame,
+    up: pd.DataFrame,
+    families: dict[str, list[str]],
+    single: Sequence[str],
+) -> None:
+    if LINE in up.index:
+        dots = {"color": INK, "linewidth": 0.6, "linestyle": ":", "zorder": 0}
+        axes.axhline(up.loc[LINE, "mean"], **dots)
+        axes.axvline(along.loc[LINE, "mean"], **dots)
+    if RECONSTRUCTIONS in up.index:
+        axes.axhline(up.loc[RECONSTRUCTIONS, "mean"], color=SHADE, lw=0.6, linestyle="--", zorder=0)
+    for family, members in families.items():
+        colour, marker = _FAMILY_STYLES[family]
+        axes.plot(
+            along.loc[members, "mean"], up.loc[members, "mean"], color=colour, lw=1.0, zorder=2
+        )
+        _draw_points(axes, along.loc[members], up.loc[members], colour, marker)
+        for name in (members[0], members[-1]):
+            axes.annotate(
+                f"{split_member(name)[1]:g}",
+                (along.loc[name, "mean"], up.loc[name, "mean"]),
+                xytext=(3, 3),
+                textcoords="offset points",
+                fontsize=6,
+                color=colour,
+                zorder=5,
+            )
+    for name in single:
+        if name in along.index and name in up.index:
+            colour, marker = _STYLES.get(name, (SHADE, "o"))
+            _draw_points(axes, along.loc[[name]], up.loc[[name]], colour, marker, hollow=True)
+    axes.spines[["top", "right"]].set_visible(False)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+
+
+def _draw_points(
+    axes: Axes,
+    along: pd.DataFrame,
+    up: pd.DataFrame,
+    colour: str,
+    marker: str,
+    *,
+    hollow: bool = False,
+) -> None:
+    axes.errorbar(
+        along["mean"],
+        up["mean"],
+        xerr=[along["mean"] - along["mean_low"], along["mean_high"] - along["mean"]],
+        yerr=[up["mean"] - up["mean_low"], up["mean_high"] - up["mean"]],
+        color=colour,
+        marker="none",
+        elinewidth=0.4,
+        alpha=0.45,
+        linestyle="none",
+        zorder=1,
+    )
+    axes.plot(
+        along["mean"],
+        up["mean"],
+        **_mark(colour, marker, hollow=hollow),
+        linestyle="none",
+        zorder=4,
+    )
+
+
+def _mark(colour: str, marker: str, *, hollow: bool) -> dict[str, Any]:
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": _MARK + 0.8 * hollow,
+        "markerfacecolor": "white" if hollow else colour,
+        "markeredgewidth": 0.8,
+    }
+
+
+def _draw_legend(figure: Figure, families: dict[str, list[str]], single: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], lw=1.0, **_mark(*_FAMILY_STYLES[family], hollow=False))
+        for family in families
+    ]
+    handles += [
+        Line2D([], [], linestyle="none", **_mark(*_STYLES.get(name, (SHADE, "o")), hollow=True))
+        for name in single
+    ]
+    handles.append(Line2D([], [], color=SHADE, lw=0.6, linestyle="--"))
+    names = [*families, *single, RECONSTRUCTIONS]
+    figure.legend(
+        handles,
+        [path_label(name) for name in names],
+        loc="outside upper center",
+        ncols=4,
+        fontsize=7,
+        columnspacing=1.2,
+        handletextpad=0.5,
+        labelspacing=0.3,
+        borderpad=0.2,
+    )
