@@ -38,7 +38,8 @@ MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 FORMATS = ("pdf", "png")
 # The paper's own, which a run makes before all else.
 FIRST_NAMES = ["figure1", "figure2"] + ["figure3", "figure4"] * config["all_digits"]
-NAMES = [*FIRST_NAMES, "indicatrices", "training"] + ["figure4_extended"] * config["all_digits"]
+NAMES = [*FIRST_NAMES, "indicatrices", "training"]
+NAMES += ["figure3_extended", "figure4_extended"] * config["all_digits"]
 EVIDENCE_PARTS = [
     part
     for part in config["evidence"]["parts"]

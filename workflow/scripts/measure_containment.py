@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,8 +9,8 @@ import pandas as pd
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
-    draw_codes,
     draw_floors,
+    fit_region,
     load_paths,
     measure_containment,
     measure_norms,
@@ -35,10 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     codes = Codes.load(arguments.codes)
     rng = np.random.default_rng(arguments.seed)
-    train, validation = (codes.of(split) for split in ("train", "validation"))
-    fit = partial(LatentRegion.fit, share=arguments.share)
-    region = fit(draw_codes(train, rng), draw_codes(validation, rng))
-    region_of_means = fit(train.mean, validation.mean)
+    region = fit_region(codes, rng, share=arguments.share)
+    means = (codes.of(split).mean for split in ("train", "validation"))
+    region_of_means = LatentRegion.fit(*means, share=arguments.share)
     pairs = load_table(arguments.pairs)
     paths = load_paths(arguments.paths, arguments.curves, pairs["pair"].to_numpy())
     floors = draw_floors(codes.of("test"), rng, (len(pairs), POINTS))

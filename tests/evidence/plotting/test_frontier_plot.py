@@ -32,7 +32,10 @@ def test_a_path_without_a_latent_length_has_no_place_there():
     latent = (summary["measure"] == "latent_ratio") & (summary["path"] == "fade")
     figure = plot_frontier(summary[~latent])
     marks = [
-        sum(len(line.get_xdata()) == 1 and line.get_marker().lower() != "none" for line in axes.lines)
+        sum(
+            len(line.get_xdata()) == 1 and line.get_marker().lower() != "none"
+            for line in axes.lines
+        )
         for axes in figure.axes
     ]
     assert marks == [3, 2, 3, 2]
