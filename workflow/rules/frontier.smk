@@ -10,7 +10,7 @@ MEMBERS = {
     for family, values in FRONTIER_VALUES.items()
 }
 # Geometries of one value, whose geodesics there are.
-SINGLE = [name for name in compared("all") if name not in FAMILIES]
+SINGLE = [name for name in config["evidence"]["geometries"]["all"] if name not in FAMILIES]
 
 
 rule take_frontier_pairs:
