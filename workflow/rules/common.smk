@@ -46,6 +46,7 @@ EVIDENCE_PARTS = [
     if config["all_digits"] or not PARTS[part].of_all_digits
 ]
 NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
+NAMES += ["mechanism"] * ({"containment", "plausibility"} <= set(EVIDENCE_PARTS))
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)

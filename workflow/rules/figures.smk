@@ -10,6 +10,13 @@ PLOTS_OF_FILES = {
     "containment": {"classes": CLASSES, "summary": "<results>/tables/containment.csv"},
     "plausibility": {"summary": "<results>/tables/plausibility.csv"},
     "frontier": {"summary": "<results>/tables/frontier.csv"},
+    "mechanism": {
+        "plausibility": "<results>/evidence/plausibility/all.csv",
+        "containment": "<results>/evidence/containment/all.csv",
+    },
+    "sequences": {
+        "strips": expand("<results>/evidence/sequences/{sequence}.safetensors", sequence=SEQUENCES),
+    },
     "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
     "stability": {
         "classes": CLASSES,

@@ -274,7 +274,7 @@ PARTS = {
     "ramp": Part(drawn=True),
     "stability": Part(drawn=True, judged=True, solves=PLAIN),
     "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
-    "sequences": Part(of_all_digits=True, judged=True),
+    "sequences": Part(of_all_digits=True, drawn=True, judged=True),
     "starts": Part(),
 }
 

@@ -1,7 +1,6 @@
 """The front of plausible images against lengths: what each path gains, and what it costs."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,28 +11,20 @@ from matplotlib.ticker import MaxNLocator
 
 from latent_transport.evidence.keys import (
     ALL,
-    FADE,
     FAMILIES,
     FLOORS,
-    INTERPOLATION,
     LINE,
-    OURS,
     RANDOM,
     RECONSTRUCTIONS,
     split_member,
 )
 from latent_transport.evidence.plotting.arrays import expect_columns
+from latent_transport.evidence.plotting.marks import MARKS, mark
 from latent_transport.evidence.plotting.panels import COLUMNS, arrow, order_paths, select
 from latent_transport.evidence.plotting.style import (
-    BLUE,
-    GREEN,
     INK,
-    ORANGE,
-    PURPLE,
     SHADE,
-    SKY,
     TEXT_WIDTH,
-    VERMILION,
     freeze_layout,
     styled,
 )
@@ -41,30 +32,6 @@ from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY, path_lab
 
 UP, ALONG = ("confidence", "log_likelihood"), ("length_ratio", "latent_ratio")
 """Measures up and along the panels."""
-
-# Families differ in colour and marker; other paths in marker alone, or in both.
-_FAMILY_STYLES = {
-    "density": (GREEN, "^"),
-    "latent-density": (PURPLE, "v"),
-    "regularised": (ORANGE, "s"),
-    "blurred": (BLUE, "D"),
-}
-_STYLES = {
-    LINE: (INK, "o"),
-    OURS: (VERMILION, "o"),
-    FADE: (SHADE, "X"),
-    INTERPOLATION: (SHADE, "P"),
-    "published": (VERMILION, "*"),
-    "active": (VERMILION, "h"),
-    "fisher-rao": (SKY, "p"),
-    "wasserstein2": (SKY, "d"),
-    "euclidean": (SKY, "o"),
-    "sobolev": (BLUE, "X"),
-    "uncertain": (VERMILION, "<"),
-    "ensemble": (VERMILION, ">"),
-    "uncertain-density": (GREEN, "<"),
-}
-_MARK = 3.4  # points
 
 
 @styled
@@ -140,11 +107,11 @@ def _draw_panel(
     if RECONSTRUCTIONS in up.index:
         axes.axhline(up.loc[RECONSTRUCTIONS, "mean"], color=SHADE, lw=0.6, linestyle="--", zorder=0)
     for family, members in families.items():
-        colour, marker = _FAMILY_STYLES[family]
+        colour, _ = MARKS[family]
         axes.plot(
             along.loc[members, "mean"], up.loc[members, "mean"], color=colour, lw=1.0, zorder=2
         )
-        _draw_points(axes, along.loc[members], up.loc[members], colour, marker)
+        _draw_points(axes, along.loc[members], up.loc[members], family)
         for name in (members[0], members[-1]):
             axes.annotate(
                 f"{split_member(name)[1]:g}",
@@ -157,28 +124,22 @@ def _draw_panel(
             )
     for name in single:
         if name in along.index and name in up.index:
-            colour, marker = _STYLES.get(name, (SHADE, "o"))
-            _draw_points(axes, along.loc[[name]], up.loc[[name]], colour, marker, hollow=True)
+            _draw_points(axes, along.loc[[name]], up.loc[[name]], name, hollow=True)
     axes.spines[["top", "right"]].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
 def _draw_points(
-    axes: Axes,
-    along: pd.DataFrame,
-    up: pd.DataFrame,
-    colour: str,
-    marker: str,
-    *,
-    hollow: bool = False,
+    axes: Axes, along: pd.DataFrame, up: pd.DataFrame, path: str, *, hollow: bool = False
 ) -> None:
+    style = mark(path, hollow=hollow)
     axes.errorbar(
         along["mean"],
         up["mean"],
         xerr=[along["mean"] - along["mean_low"], along["mean_high"] - along["mean"]],
         yerr=[up["mean"] - up["mean_low"], up["mean_high"] - up["mean"]],
-        color=colour,
+        color=style["color"],
         marker="none",
         elinewidth=0.4,
         alpha=0.45,
@@ -188,31 +149,15 @@ def _draw_points(
     axes.plot(
         along["mean"],
         up["mean"],
-        **_mark(colour, marker, hollow=hollow),
+        **style,
         linestyle="none",
         zorder=4,
     )
 
 
-def _mark(colour: str, marker: str, *, hollow: bool) -> dict[str, Any]:
-    return {
-        "color": colour,
-        "marker": marker,
-        "markersize": _MARK + 0.8 * hollow,
-        "markerfacecolor": "white" if hollow else colour,
-        "markeredgewidth": 0.8,
-    }
-
-
 def _draw_legend(figure: Figure, families: dict[str, list[str]], single: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], lw=1.0, **_mark(*_FAMILY_STYLES[family], hollow=False))
-        for family in families
-    ]
-    handles += [
-        Line2D([], [], linestyle="none", **_mark(*_STYLES.get(name, (SHADE, "o")), hollow=True))
-        for name in single
-    ]
+    handles = [Line2D([], [], lw=1.0, **mark(family, hollow=False)) for family in families]
+    handles += [Line2D([], [], linestyle="none", **mark(name, hollow=True)) for name in single]
     handles.append(Line2D([], [], color=SHADE, lw=0.6, linestyle="--"))
     names = [*families, *single, RECONSTRUCTIONS]
     figure.legend(
