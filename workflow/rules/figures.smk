@@ -21,6 +21,7 @@ PLOTS_OF_FILES = {
     "stability": {
         "classes": CLASSES,
         "table": "<results>/evidence/stability.csv",
+        "levels": "<results>/evidence/stability/levels.csv",
         "summary": "<results>/tables/stability.csv",
     },
     "neighbours": {"summary": "<results>/tables/neighbours.csv"},
