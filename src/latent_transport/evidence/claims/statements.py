@@ -102,8 +102,8 @@ CLAIMS = {
         LINE,
     ),
     "headline": Claim(
-        "Some geometry's geodesics beat the straight latent line in confidence, likelihood and "
-        "detour together",
+        "Some geometry beats the straight latent line in confidence, likelihood and length "
+        "together",
         "frontier",
         FRONTIER,
         BEST,

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from latent_transport.evidence.keys import (
@@ -33,6 +34,13 @@ from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY, path_lab
 UP, ALONG = ("confidence", "log_likelihood"), ("length_ratio", "latent_ratio")
 """Measures up and along the panels."""
 
+EXCESS = ("latent_ratio",)
+"""Of these what exceeds 1, the straight line's own, is shown, which is from a hundredth to hundreds
+where a decoder ignores a part of the latent space."""
+
+_LEAST_EXCESS = 1e-3
+_LABELS = {"density": (0, 7), "latent-density": (8, -5), "regularised": (-5, 7), "blurred": (4, -8)}
+
 
 @styled
 def plot_frontier(summary: pd.DataFrame, model: str = ALL, *, kind: str = RANDOM) -> Figure:
@@ -40,8 +48,9 @@ def plot_frontier(summary: pd.DataFrame, model: str = ALL, *, kind: str = RANDOM
 
     Members of a family of geometries are joined in the order of their values; the ends of a
     family's line are marked by the values there. Dotted lines are those of the straight latent
-    line: above and to the left of both, a path would be better in both. A dashed line is the mean
-    of the reconstructions.
+    line: above and to the left of both, a path would be better in both. No path is shorter in the
+    latent space, so that there the excess is shown. A dashed line is the mean of the
+    reconstructions.
 
     Parameters
     ----------
@@ -85,10 +94,14 @@ def plot_frontier(summary: pd.DataFrame, model: str = ALL, *, kind: str = RANDOM
                 part[part["measure"] == name].set_index("path")[["mean", "mean_low", "mean_high"]]
                 for name in (along, up)
             ]
+            if along in EXCESS:
+                means[0] = (means[0] - 1).clip(lower=_LEAST_EXCESS).drop(LINE, errors="ignore")
+                axes.set_xscale("log")
             _draw_panel(axes, *means, families, single)
         row[0].set_ylabel(PLAUSIBILITY[up].title + arrow(PLAUSIBILITY[up]))
     for axes, along in zip(grid[-1], ALONG, strict=True):
-        axes.set_xlabel(DETOURS[along].title + arrow(DETOURS[along]))
+        less = ", less 1" if along in EXCESS else ""
+        axes.set_xlabel(DETOURS[along].title + less + arrow(DETOURS[along]))
     _draw_legend(figure, families, single)
     return freeze_layout(figure)
 
@@ -103,7 +116,8 @@ def _draw_panel(
     if LINE in up.index:
         dots = {"color": INK, "linewidth": 0.6, "linestyle": ":", "zorder": 0}
         axes.axhline(up.loc[LINE, "mean"], **dots)
-        axes.axvline(along.loc[LINE, "mean"], **dots)
+        if LINE in along.index:
+            axes.axvline(along.loc[LINE, "mean"], **dots)
     if RECONSTRUCTIONS in up.index:
         axes.axhline(up.loc[RECONSTRUCTIONS, "mean"], color=SHADE, lw=0.6, linestyle="--", zorder=0)
     for family, members in families.items():
@@ -116,10 +130,13 @@ def _draw_panel(
             axes.annotate(
                 f"{split_member(name)[1]:g}",
                 (along.loc[name, "mean"], up.loc[name, "mean"]),
-                xytext=(3, 3),
+                xytext=_LABELS[family],
                 textcoords="offset points",
-                fontsize=6,
+                fontsize=6.5,
                 color=colour,
+                ha="center",
+                va="center",
+                path_effects=[withStroke(linewidth=1.2, foreground="white")],
                 zorder=5,
             )
     for name in single:
@@ -127,7 +144,8 @@ def _draw_panel(
             _draw_points(axes, along.loc[[name]], up.loc[[name]], name, hollow=True)
     axes.spines[["top", "right"]].set_visible(False)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        if axis.get_scale() == "linear":
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
 def _draw_points(
