@@ -23,7 +23,9 @@ def test_families_are_joined_in_the_order_of_their_values():
         up, along = UP[number // 2], ALONG[number % 2]
         joined = [line for line in axes.lines if len(line.get_xdata()) > 1]
         points = {len(line.get_xdata()): line for line in joined if line.get_linestyle() == "-"}
-        expected = means.loc[["blurred=0", "blurred=1", "blurred=9"], [along, up]].to_numpy()
+        expected = means.loc[["blurred=0", "blurred=1", "blurred=9"], [along, up]].to_numpy(
+            copy=True
+        )
         expected[:, 0] -= along in EXCESS
         np.testing.assert_allclose(np.transpose(points[3].get_data(orig=False)), expected)
         texts = {text.get_text() for text in axes.texts}

@@ -72,6 +72,7 @@ def make_field(size=25):
         "x": x,
         "y": x,
         "volume": 1e4 * (1 + (grid**2).sum(axis=-1)),
+        "excursion": np.linalg.norm(grid, axis=-1),
         "surface": lift(grid),
         "geodesic": geodesic,
         "line": line,
