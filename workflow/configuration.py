@@ -194,6 +194,14 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
     lacking = sorted({*config["figures"]["extended"]} & {*evidence["few"]["all"]})
     if lacking:
         yield "figures.extended", f"no {lacking[0]}, which evidence.few.all limits to few pairs"
+    few = evidence["few"]["pairs"]["all"]
+    if (
+        "frontier" in parts
+        and evidence["few"]["all"]
+        and max(evidence["frontier"]["pairs"].values()) > few
+    ):
+        expected = f"at most evidence.few.pairs.all = {few} pairs of each kind"
+        yield "evidence.frontier.pairs", expected
     for name, claim in CLAIMS.items():
         if evidence["claims"][name]["measure"] not in claim.measures:
             yield f"evidence.claims.{name}.measure", f"one of {', '.join(claim.measures)}"

@@ -37,6 +37,7 @@ from .maps.exponential import shoot_geodesics as shoot_geodesics
 from .maps.logarithm import initial_velocities as initial_velocities
 from .maps.logarithm import logarithm_map as logarithm_map
 from .models.blurring import BlurredDecoder as BlurredDecoder
+from .models.blurring import SobolevDecoder as SobolevDecoder
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior
 from .models.ensembles import EnsembleDecoder as EnsembleDecoder

@@ -123,9 +123,9 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
     )
     known += ("label_switches", "nearest_distance", "log_likelihood", "grey_share")
     known += ("pixel_entropy", "coefficient", "accuracy", "purity")
-    known += ("length_ratio", "largest_step", "retreat", "norm", "fade_distance")
+    known += ("length_ratio", "latent_ratio", "largest_step", "retreat", "norm", "fade_distance")
     known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
-    known += ("error", "image_error", "offset")
+    known += ("error", "image_error", "offset", "advantage_by_length", "advantage_by_retreat")
     assert set(known) == set(MEASURES)
     higher = {name for name in known if MEASURES[name].sign > 0}
     assert higher == {
@@ -137,6 +137,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
             "least_confidence",
             "log_likelihood",
         ),
+        *("advantage_by_length", "advantage_by_retreat"),
         *("accuracy", "purity", "separation", "excess_wasserstein1", "excess_fisher_rao"),
     }
 
@@ -150,6 +151,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
         (path_label, "wasserstein1", "$W_1$"),
         (path_label, "latent", "latent Euclidean"),
         (path_label, "home-made", "home-made"),
+        (path_label, "blurred=4", "Euclidean, blurred, 4"),
         (distance_label, "wasserstein1", "$W_1$ geodesic"),
         (distance_label, "euclidean", "Euclidean"),
     ],
@@ -161,7 +163,7 @@ def test_labels(label_of, key, label):
 def test_which_geometries_are_allowed_where_follows_from_their_recipes():
     assert PLAIN[0] == OURS
     assert PLAIN == ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
-    assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "blurred", "ensemble"}
+    assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "blurred", "sobolev", "ensemble"}
     assert set(GEOMETRIES) - set(FURTHER) == {"wasserstein1"}
     for part in PARTS.values():
         assert {*part.compares, *part.solves} <= set(GEOMETRIES)

@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, sparse
+from scipy.sparse import linalg
 from torch.distributions import Normal
 
 import latent_transport as lt
@@ -55,6 +57,27 @@ def test_geodesics_of_a_line_of_dots_have_its_length():
     expected = geometry.curve_length(torch.lerp(z0, z1, t)[None])
     assert paths.converged.all()
     torch.testing.assert_close(paths.length, expected, rtol=1e-4, atol=0)
+
+
+def test_sobolev_distances_solve_a_poisson_equation():
+    means = torch.randn(2, SIDE**2, generator=torch.Generator().manual_seed(1), **DOUBLE)
+    geometry = lt.Euclidean(lt.SobolevDecoder(lambda z: Normal(means[z[:, 0].long()], 1.0)))
+    found = geometry.distance(*(torch.tensor([[x]], **DOUBLE) for x in (0.0, 1.0)))
+    second = sparse.diags([-1.0, 2.0, -1.0], [-1, 0, 1], shape=(SIDE, SIDE))
+    laplacian = sparse.kronsum(second, second).tocsc()
+    difference = (means[1] - means[0]).numpy()
+    expected = np.sqrt(difference @ linalg.spsolve(laplacian, difference))
+    np.testing.assert_allclose(found.numpy(), [expected], rtol=1e-10)
+
+
+def test_sobolev_distances_grow_with_how_far_ink_moves():
+    z0, near, far = (torch.tensor([[x]], **DOUBLE) for x in (2.0, 5.0, 12.0))
+    blurred, sobolev = (
+        lt.Euclidean(decoder)
+        for decoder in (lt.BlurredDecoder(draw_dot, 1.0), lt.SobolevDecoder(draw_dot))
+    )
+    assert blurred.distance(z0, far) < 1.25 * blurred.distance(z0, near)
+    assert sobolev.distance(z0, far) > 1.3 * sobolev.distance(z0, near)
 
 
 @pytest.mark.parametrize("variance", [-1.0, math.nan, math.inf])

@@ -13,10 +13,11 @@ from latent_transport.storage import DataError
 from workflow.scripts import archive_results
 
 FIGURES = {
-    *("plot_figure1", "plot_figure2", "plot_figure3", "plot_figure4", "plot_figure4_extended"),
+    *("plot_figure1", "plot_figure2", "plot_figure3", "plot_figure4"),
+    *("plot_figure3_extended", "plot_figure4_extended"),
     "plot_indicatrices",
 }
-DECODED = ("decode_paths", "decode_extended_paths")
+DECODED = ("decode_paths", "decode_extended_paths", "judge_strips")
 PUBLISHED = {"publish_figure", "collect_provenance", "collect_numbers", "compile_paper", "all"}
 
 

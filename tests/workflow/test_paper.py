@@ -15,7 +15,7 @@ from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.evidence.claims.statements import CLAIMS
 from latent_transport.evidence.keys import SEQUENCES
-from latent_transport.evidence.vocabulary import DETOURS, PLAUSIBILITY
+from latent_transport.evidence.vocabulary import DETOURS, FRONTIER, PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
 SOURCE = ROOT / "paper" / "optimal-latent-transport.typ"
@@ -102,6 +102,11 @@ def make_tables() -> dict[str, pd.DataFrame]:
             models=["all"],
             references=("line", "fade", "interpolation", "fisher-rao"),
         ),
+        "frontier": summarise(
+            ["confidence", "length_ratio", *FRONTIER],
+            models=["all"],
+            paths=("line", "density=0.3", "blurred=4", "sobolev", "best"),
+        ),
         "separation": summarise(
             ["separation", "excess_wasserstein1"], paths=["wasserstein1"], references=[None]
         ),
@@ -133,10 +138,10 @@ def tables(tmp_path_factory) -> dict[str, Path]:
         [
             *(
                 part
-                for name in ("containment", "plausibility", "separation", "sequences", "stability")
+                for name in ("containment", "plausibility", "frontier", "separation", "sequences")
                 for part in (f"--{name}", str(made[name]))
             ),
-            *("--neighbours", str(made["neighbours"])),
+            *("--neighbours", str(made["neighbours"]), "--stability", str(made["stability"])),
             *("--claims", json.dumps(CONFIG["evidence"]["claims"])),
             *("--output-verdicts", str(verdicts), "--output-tests", str(tests)),
         ]
@@ -223,6 +228,7 @@ def test_files_of_one_table_are_joined(tables, tmp_path):
 def test_manuscript_with_everything_is_the_same_every_time(tables, tmp_path, caplog):
     numbers = collect(tables, tmp_path)
     names = ("figure1", "figure2", "figure3", "figure4", "training", "ramp", "new")
+    names += ("frontier", "mechanism", "sequences")
     figures = draw(tmp_path / "elsewhere" / "figures", *names)
     first = set_paper(numbers, tmp_path / "first.pdf", *figures)
     assert first.startswith(b"%PDF-")
@@ -236,6 +242,7 @@ def test_manuscript_with_everything_is_the_same_every_time(tables, tmp_path, cap
         ["models", "geodesics"],
         ["models", "geodesics", "containment", "plausibility", "verdicts", "tests"],
         ["models", "geodesics", "solvers"],
+        ["models", "geodesics", "frontier"],
         ["models", "geodesics", "ramp", "separation", "verdicts", "tests"],
     ],
 )

@@ -53,7 +53,7 @@ def test_without_the_model_of_all_digits_its_figures_are_left_out(repository, wh
     jobs = plan(repository, "--configfile", write_config(repository, settings))
     assert jobs["train_vae"] == 10 + whole
     assert jobs["measure_field"] == 10
-    for rule in ("plot_figure3", "plot_figure4", "plot_figure4_extended", "decode_paths"):
+    for rule in ("plot_figure3", "plot_figure4", "plot_figure3_extended", "decode_paths"):
         assert (rule in jobs) == whole
     assert jobs["measure_indicatrices"] == 1
     plots = sum(count for rule, count in jobs.items() if rule.startswith("plot_"))

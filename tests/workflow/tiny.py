@@ -44,7 +44,10 @@ SETTINGS = {
         "surface_digit": 1,
     },
     "page": {"anchors": 3},
-    "evidence": {"parts": []},
+    "evidence": {
+        "parts": [],
+        "classifier": {"epochs": 1, "batch_size": 256, "learning_rate": 0.01},
+    },
     "paper": {"benchmarks": False, "reference": None},
 }
 # What a run tells of its times, and of the machine's load.

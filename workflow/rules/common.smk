@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
-from latent_transport.evidence.keys import OURS, SEQUENCES
+from latent_transport.evidence.keys import FAMILIES, OURS, SEQUENCES, name_member
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -38,13 +38,15 @@ MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
 FORMATS = ("pdf", "png")
 # The paper's own, which a run makes before all else.
 FIRST_NAMES = ["figure1", "figure2"] + ["figure3", "figure4"] * config["all_digits"]
-NAMES = [*FIRST_NAMES, "indicatrices", "training"] + ["figure4_extended"] * config["all_digits"]
+NAMES = [*FIRST_NAMES, "indicatrices", "training"]
+NAMES += ["figure3_extended", "figure4_extended"] * config["all_digits"]
 EVIDENCE_PARTS = [
     part
     for part in config["evidence"]["parts"]
     if config["all_digits"] or not PARTS[part].of_all_digits
 ]
 NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
+NAMES += ["mechanism"] * ({"containment", "plausibility"} <= set(EVIDENCE_PARTS))
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)

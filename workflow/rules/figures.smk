@@ -9,10 +9,19 @@ PLOTS_OF_FILES = {
     },
     "containment": {"classes": CLASSES, "summary": "<results>/tables/containment.csv"},
     "plausibility": {"summary": "<results>/tables/plausibility.csv"},
+    "frontier": {"summary": "<results>/tables/frontier.csv"},
+    "mechanism": {
+        "plausibility": "<results>/evidence/plausibility/all.csv",
+        "containment": "<results>/evidence/containment/all.csv",
+    },
+    "sequences": {
+        "strips": expand("<results>/evidence/sequences/{sequence}.safetensors", sequence=SEQUENCES),
+    },
     "ramp": {"curves": "<results>/evidence/ramp.safetensors"},
     "stability": {
         "classes": CLASSES,
         "table": "<results>/evidence/stability.csv",
+        "levels": "<results>/evidence/stability/levels.csv",
         "summary": "<results>/tables/stability.csv",
     },
     "neighbours": {"summary": "<results>/tables/neighbours.csv"},
@@ -52,14 +61,42 @@ for name, files in PLOTS_OF_FILES.items():
             "2> {log:q}"
 
 
+ROWS = ["geodesic", *config["figures"]["extended"], "line", "fade", "interpolation"]
+
+
+rule judge_strips:
+    input:
+        paths="<results>/paths/all-extended.safetensors",
+        classifier=expand(
+            rules.train_classifier.output.classifier, classifier=f"classifier{JUDGES}"
+        ),
+        code=code_of("judge_strips"),
+    output:
+        "<results>/paths/confidence.safetensors",
+    log:
+        "<logs>/judge_strips.log",
+    benchmark:
+        "<benchmarks>/judge_strips.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        rows=ROWS,
+        device=config["device"],
+    shell:
+        "python -m workflow.scripts.judge_strips --paths {input.paths:q} --rows {params.rows} "
+        "--classifier {input.classifier:q} --output {output:q} --threads {threads} "
+        "--device {params.device:q} 2> {log:q}"
+
+
 # Rules plot_NAME of decoded paths, drawn by one script: its further options.
 PLOTS_OF_PATHS = {
     "figure3": ["--pairs", "first"],
     "figure4": ["--pairs", "others"],
-    "figure4_extended": [
-        *("--pairs", "others"),
-        *("--rows", "geodesic", *config["figures"]["extended"], "line", "fade", "interpolation"),
-    ],
+    "figure3_extended": ["--pairs", "first", "--rows", *ROWS],
+    "figure4_extended": ["--pairs", "others", "--rows", *ROWS],
 }
 
 for name, options in PLOTS_OF_PATHS.items():
@@ -69,6 +106,7 @@ for name, options in PLOTS_OF_PATHS.items():
             f"plot_{name}"
         input:
             paths=f"<results>/paths/{'all' if name in FIRST_NAMES else 'all-extended'}.safetensors",
+            confidence=[] if name in FIRST_NAMES else rules.judge_strips.output,
             classes=CLASSES,
             code=code_of("plot_paths"),
         output:
@@ -82,9 +120,12 @@ for name, options in PLOTS_OF_PATHS.items():
             ENVIRONMENT
         params:
             options=options,
+            confidence=lambda wildcards, input: [
+                part for file in listed(input.confidence) for part in ("--confidence", file)
+            ],
         shell:
             "python -m workflow.scripts.plot_paths --paths {input.paths:q} --classes {input.classes:q} "
-            "{params.options:q} --output {output:q} 2> {log:q}"
+            "{params.options:q} {params.confidence:q} --output {output:q} 2> {log:q}"
 
 
 rule plot_figure2:

@@ -42,7 +42,8 @@ rule measure_sequences:
         model=rules.train_sequence.output.model,
         code=code_of("measure_sequences"),
     output:
-        "<results>/evidence/sequences/{sequence}.csv",
+        table="<results>/evidence/sequences/{sequence}.csv",
+        strips="<results>/evidence/sequences/{sequence}.safetensors",
     log:
         "<logs>/measure_sequences/{sequence}.log",
     benchmark:
@@ -64,4 +65,5 @@ rule measure_sequences:
         "python -m workflow.scripts.measure_sequences --sequence {wildcards.sequence} "
         "--subset {input.subset:q} --model {input.model:q} --images {params.images} "
         "--geometries {params.geometries} --settings {params.settings:q} --seed {params.seed} "
-        "--output {output:q} --threads {threads} --device {params.device:q} 2> {log:q}"
+        "--output {output.table:q} --strips {output.strips:q} --threads {threads} "
+        "--device {params.device:q} 2> {log:q}"

@@ -67,6 +67,7 @@ rule measure_stability:
         code=code_of("measure_stability"),
     output:
         table="<results>/evidence/stability.csv",
+        levels="<results>/evidence/stability/levels.csv",
         summary=summary("stability"),
     log:
         "<logs>/measure_stability.log",
@@ -80,4 +81,4 @@ rule measure_stability:
     shell:
         "python -m workflow.scripts.measure_stability --models {params.models} "
         "--tables {input.tables:q} --seed {params.seed} --output {output.table:q} "
-        "--summary {output.summary:q} 2> {log:q}"
+        "--levels {output.levels:q} --summary {output.summary:q} 2> {log:q}"

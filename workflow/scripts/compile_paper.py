@@ -5,8 +5,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typst
 
@@ -45,26 +47,43 @@ def main(argv: Sequence[str] | None = None) -> None:
         path.stem: {"path": figure, "caption": captions.get(path.stem, "")}
         for path, figure in zip(arguments.figures, figures, strict=True)
     }
+    compile_manuscript = partial(
+        typst.compile_with_warnings,
+        root / source[1:],
+        root=root,
+        ignore_system_fonts=True,
+        format="pdf",
+        sys_inputs={
+            "numbers": numbers,
+            "figures": json.dumps(listed),
+            "beside": json.dumps({Path(path).stem: path for path in others}),
+        },
+        # Of no consequence to the page, but the same bytes every time.
+        timestamp=0,
+    )
     try:
-        pdf, problems = typst.compile_with_warnings(
-            root / source[1:],
-            root=root,
-            ignore_system_fonts=True,
-            format="pdf",
-            sys_inputs={
-                "numbers": numbers,
-                "figures": json.dumps(listed),
-                "beside": json.dumps({Path(path).stem: path for path in others}),
-            },
-            # Of no consequence to the page, but the same bytes every time.
-            timestamp=0,
-        )
+        pdf, problems = _compile(compile_manuscript)
     except typst.TypstError as error:
         raise DataError(f"{arguments.source} cannot be set: {error.diagnostic}") from error
     for problem in problems:
         logger.warning(problem.diagnostic)
     with replacing(arguments.output) as temporary:
         temporary.write_bytes(pdf)
+
+
+def _compile(compile_manuscript: Callable[..., Any]) -> Any:
+    """Set the manuscript with tags for those who hear it read; without, where they break it.
+
+    Typst 0.15.1 fails at some breaks of pages, whatever the source ("internal error: parent
+    group"), while it tags the file.
+    """
+    try:
+        return compile_manuscript()
+    except typst.TypstError as error:
+        if "internal error" not in str(error):
+            raise
+        logger.info("set without tags, since Typst fails to write them: %s", error)
+        return compile_manuscript(pdf_tags=False)
 
 
 def _read_caption(path: Path) -> str:

@@ -14,6 +14,7 @@ from latent_transport.evidence.keys import (
     IMAGES,
     INTERPOLATION,
     LINE,
+    POSTERIOR,
     PRIOR,
     RECONSTRUCTIONS,
 )
@@ -62,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     prior = rng.standard_normal((*count, codes.shape[-1]), dtype=np.float32)  # (p, T, d)
     with torch.no_grad():
         faded = distribution_mean(vae.decoder(codes))  # (p, 2, D)
-        encoded = vae.encoder(others.flatten(0, 1)).base_dist.loc.unflatten(0, count)  # (p, T, d)
+        posterior = vae.encoder(others.flatten(0, 1)).base_dist
+    encoded, scale = (part.unflatten(0, count) for part in (posterior.loc, posterior.scale))
+    noise = torch.from_numpy(rng.standard_normal(encoded.shape, dtype=np.float32))  # (p, T, d)
     table = judge_paths(
         judge,
         pairs,
@@ -70,7 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         inner_fractions(arguments.images, device),
         fades={FADE: faded, INTERPOLATION: ends},
         images={IMAGES: others},
-        points={RECONSTRUCTIONS: encoded, PRIOR: torch.from_numpy(prior)},
+        points={
+            RECONSTRUCTIONS: encoded,
+            POSTERIOR: encoded + scale * noise.to(device),
+            PRIOR: torch.from_numpy(prior),
+        },
         seed=arguments.seed,
     )
     table.insert(0, "model", arguments.name)

@@ -3,7 +3,6 @@
 import argparse
 import json
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,8 +10,8 @@ import pandas as pd
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.measures.containment import (
     LatentRegion,
-    draw_codes,
     draw_floors,
+    fit_region,
     load_paths,
     measure_containment,
     measure_norms,
@@ -37,10 +36,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     codes = Codes.load(arguments.codes)
     rng = np.random.default_rng(arguments.seed)
-    train, validation = (codes.of(split) for split in ("train", "validation"))
-    fit = partial(LatentRegion.fit, share=arguments.share)
-    region = fit(draw_codes(train, rng), draw_codes(validation, rng))
-    region_of_means = fit(train.mean, validation.mean)
+    region = fit_region(codes, rng, share=arguments.share)
+    means = (codes.of(split).mean for split in ("train", "validation"))
+    region_of_means = LatentRegion.fit(*means, share=arguments.share)
     pairs = load_table(arguments.pairs)
     paths = load_paths(arguments.paths, arguments.curves, pairs, arguments.first)
     floors = draw_floors(codes.of("test"), rng, (len(pairs), POINTS))

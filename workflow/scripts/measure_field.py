@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.distributions.registry import distribution_mean
 from latent_transport.evidence.data.curves import Curves
 from latent_transport.evidence.data.pairs import draw_far_pair
+from latent_transport.evidence.measures.containment import fit_region
 from latent_transport.evidence.measures.fields import measure_field
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.vae import load_vae
@@ -32,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
     decoder = load_vae(arguments.model, device).decoder
-    codes = torch.from_numpy(Codes.load(arguments.codes).mean).to(device)  # (n, 2)
+    every_code = Codes.load(arguments.codes)
+    codes = torch.from_numpy(every_code.mean).to(device)  # (n, 2)
     curves = Curves.load(arguments.curves)
     geometry = Wasserstein1(decoder, directions=DIRECTIONS)
     # Any of the curves may be drawn.
@@ -43,10 +46,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     t = torch.from_numpy(curves.t).to(device)[:, None]  # (T, 1)
     line = torch.lerp(geodesic[0], geodesic[-1], t)  # (T, 2)
     surface_geodesic = field.project(distribution_mean(decoder(geodesic)))  # (T, 3)
+    region = fit_region(every_code, np.random.default_rng(arguments.seed))
+    grid = torch.stack(torch.meshgrid(field.x, field.y, indexing="xy"), -1)  # (G, G, 2)
+    excursion = torch.from_numpy(region.excursions(grid.cpu().numpy()))  # (G, G)
     arrays = {
         "x": field.x,
         "y": field.y,
         "volume": field.volume,
+        "excursion": excursion.to(field.x),
         "surface": field.surface,
         "geodesic": geodesic,
         "line": line,

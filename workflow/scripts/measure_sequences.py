@@ -10,14 +10,20 @@ import torch
 
 from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.keys import LINE, RANDOM, SEQUENCES
-from latent_transport.evidence.measures.sequences import encode_at, measure_halfway
+from latent_transport.evidence.measures.sequences import (
+    encode_at,
+    follow_sequence,
+    measure_halfway,
+)
 from latent_transport.geodesics.settings import SolverSettings
 from latent_transport.geometries.measures import FINE_SEGMENTS
 from latent_transport.models.loading import load_geometry
 from latent_transport.models.vae import load_vae
-from latent_transport.storage import DataError, save_table
+from latent_transport.storage import DataError, save_arrays, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
+
+FRACTIONS = 13  # of each path at which it is compared with the sequence
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--settings", required=True, help="JSON object")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="table to write")
+    parser.add_argument("--strips", required=True, help="arrays to write, errors and images")
     add_compute_options(parser)
     arguments = parser.parse_args(argv)
     device = prepare(arguments)
@@ -67,6 +74,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         for path, values in measured.items()
     ]
     save_table(pd.concat(tables), arguments.output)
+    fractions = torch.linspace(0, 1, FRACTIONS, device=device)  # (T,)
+    errors, strips = follow_sequence(arguments.sequence, vae, images, paths, fractions)
+    arrays = {
+        "fractions": fractions,
+        **{f"{path}_error": value for path, value in errors.items()},
+        **{f"{path}_images": value for path, value in strips.items()},
+    }
+    save_arrays(arguments.strips, {name: value.cpu().numpy() for name, value in arrays.items()}, {})
 
 
 if __name__ == "__main__":

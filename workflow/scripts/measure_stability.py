@@ -7,7 +7,7 @@ import pandas as pd
 
 from latent_transport.evidence.claims.intervals import compare_paths
 from latent_transport.evidence.keys import LATENT
-from latent_transport.evidence.measures.stability import measure_stability
+from latent_transport.evidence.measures.stability import measure_levels, measure_stability
 from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts.command import run
 
@@ -18,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", nargs="+", required=True, help="distances, one a seed")
     parser.add_argument("--seed", type=int, required=True, help="of the bootstrap")
     parser.add_argument("--output", required=True, help="table of a row a pair and geometry")
+    parser.add_argument("--levels", required=True, help="table of a row a seed and geometry")
     parser.add_argument("--summary", required=True, help="table of means and intervals")
     arguments = parser.parse_args(argv)
     if len(arguments.models) != len(arguments.tables):
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         measure_stability(tables).assign(model=model, kind="random")
         for model, tables in of_model.items()
     ]
+    levels = [measure_levels(tables).assign(model=model) for model, tables in of_model.items()]
+    save_table(pd.concat(levels, ignore_index=True), arguments.levels)
     table = pd.concat(parts, ignore_index=True)
     keys = ["model", "kind", "pair"]
     save_table(table[[*keys, *table.columns.drop(keys)]], arguments.output)

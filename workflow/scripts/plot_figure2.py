@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from latent_transport.datasets.classes import read_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.data.curves import Curves
+from latent_transport.evidence.keys import FAR
 from latent_transport.evidence.plotting.spaces import (
     LatentSpace,
     draw_curve_pairs,
@@ -48,12 +49,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 def load_space(
     title: str, field: str, codes: str, geodesics: str, curves: str, *, pairs: int, seed: int
 ) -> LatentSpace:
-    chosen = draw_curve_pairs(load_table(geodesics), pairs, seed=seed)
+    table = load_table(geodesics)
+    chosen = draw_curve_pairs(table, pairs, seed=seed)
     return LatentSpace(
         title=title,
         codes=Codes.load(codes).mean,
         curves=Curves.load(curves).of(chosen).points,
-        **load_arrays(field, "x", "y", "volume"),
+        far=(table.set_index("pair").loc[chosen, "kind"] == FAR).to_numpy(),
+        **load_arrays(field, "x", "y", "volume", "excursion"),
     )
 
 

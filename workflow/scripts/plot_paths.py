@@ -26,16 +26,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         default=["geodesic", "interpolation"],
         help="from top to bottom",
     )
+    parser.add_argument("--confidence", help="arrays of judge_strips, to write beside the rows")
     parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
     arguments = parser.parse_args(argv)
     paths = load_arrays(arguments.paths, "ends", "labels", *arguments.rows)
+    confidence = None
+    if arguments.confidence is not None:
+        confidence = load_arrays(arguments.confidence, *arguments.rows)
     if arguments.pairs == "first":
-        figure = plot_image_path(paths, rows=arguments.rows)
+        figure = plot_image_path(paths, rows=arguments.rows, confidence=confidence)
     else:
         others = {name: array[1:] for name, array in paths.items()}
+        if confidence is not None:
+            confidence = {name: array[1:] for name, array in confidence.items()}
         classes = read_classes(arguments.classes)
-        figure = plot_image_paths(others, rows=arguments.rows, classes=classes)
+        figure = plot_image_paths(
+            others, rows=arguments.rows, classes=classes, confidence=confidence
+        )
     save_figure(figure, *arguments.output)
 
 

@@ -13,6 +13,7 @@ from workflow.scripts.command import run
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, help="table of a row a pair and geometry")
+    parser.add_argument("--levels", required=True, help="table of a row a seed and geometry")
     parser.add_argument("--summary", required=True, help="table of means and intervals")
     parser.add_argument("--classes", required=True, help="names of the classes, one a line")
     parser.add_argument("--output", nargs="+", required=True, help="pdf, png or svg files to write")
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figure = plot_stability(
         load_table(arguments.table),
         load_table(arguments.summary),
+        load_table(arguments.levels),
         classes=read_classes(arguments.classes),
     )
     save_figure(figure, *arguments.output)

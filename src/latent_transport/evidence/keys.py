@@ -21,6 +21,29 @@ reconstructions, samples of their posteriors, and samples of the prior."""
 LATENT, DIRECT = "latent", "direct"
 """Distances without a path: Euclidean between the codes, and of W1 between the ends."""
 
+BEST = "best"
+"""The best of several paths, whichever it is."""
+
+FAMILIES = {
+    "density": "strength",
+    "latent-density": "strength",
+    "regularised": "regularisation",
+    "blurred": "blur",
+}
+"""Geometries with a number to choose, and what it is called where they are made."""
+
+
+def name_member(geometry: str, value: float) -> str:
+    """Key of the path of a geometry of one of :data:`FAMILIES`, for one value: ``blurred=4``."""
+    return f"{geometry}={value:g}"
+
+
+def split_member(path: str) -> tuple[str, float | None]:
+    """Geometry of a path, and the value if it is a member of a family."""
+    geometry, found, value = path.partition("=")
+    return geometry, float(value) if found else None
+
+
 ALL, PLANES = "all", "all planes"
 """Model of all digits, and those of single digits taken together."""
 
@@ -47,6 +70,7 @@ PLAUSIBILITY: dict[str, Literal[1, -1]] = {
 
 DETOURS: dict[str, Literal[1, 0, -1]] = {
     "length_ratio": LOWER,
+    "latent_ratio": LOWER,
     "largest_step": LOWER,
     "retreat": LOWER,
     "fade_distance": 0,

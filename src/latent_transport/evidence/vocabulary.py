@@ -29,6 +29,7 @@ from latent_transport.evidence.keys import (
     RECONSTRUCTIONS,
     RIVAL,
     SEQUENCES,
+    split_member,
 )
 from latent_transport.evidence.keys import DETOURS as DETOUR_SIGNS
 from latent_transport.evidence.keys import PLAUSIBILITY as SIGNS
@@ -139,6 +140,7 @@ PATHS: dict[str, Path] = {
     "fisher-rao": Path("Fisher\N{EN DASH}Rao", unit="no unit"),
     "euclidean": Path("Euclidean", unit="grey levels"),
     "blurred": Path("Euclidean, blurred", manuscript="Euclidean, blurred images"),
+    "sobolev": Path("Euclidean, Sobolev", manuscript="Euclidean, Sobolev space $H^(-1)$"),
     "uncertain": Path("$W_1$, uncertain", manuscript="$W_1$, uncertain decoder"),
     "ensemble": Path("$W_1$, ensemble"),
     "density": Path("$W_1$, density"),
@@ -205,9 +207,14 @@ PLAUSIBILITY = {
 }
 DETOURS = {
     "length_ratio": Measure("length over the line's", DETOUR_SIGNS["length_ratio"]),
+    "latent_ratio": Measure("latent length over the line's", DETOUR_SIGNS["latent_ratio"]),
     "largest_step": Measure("largest step", DETOUR_SIGNS["largest_step"], 2),
     "retreat": Measure("retreat", DETOUR_SIGNS["retreat"]),
     "fade_distance": Measure("distance to the cross-fade", DETOUR_SIGNS["fade_distance"]),
+}
+FRONTIER = {
+    "advantage_by_length": Measure("least advantage, length counted", HIGHER, 2),
+    "advantage_by_retreat": Measure("least advantage, retreat counted", HIGHER, 2),
 }
 SEPARATION = {
     "separation": Measure("separation", HIGHER),
@@ -226,7 +233,9 @@ NEIGHBOURS = {
 }
 """Measures of each part of the evidence, in their order."""
 
-MEASURES = CONTAINMENT | PLAUSIBILITY | DETOURS | SEPARATION | HALFWAY | STABILITY | NEIGHBOURS
+MEASURES = (
+    CONTAINMENT | PLAUSIBILITY | DETOURS | FRONTIER | SEPARATION | HALFWAY | STABILITY | NEIGHBOURS
+)
 
 # --- Models and pairs ---
 
@@ -260,18 +269,24 @@ KINDS_OF_PAIRS = {RANDOM: Name("random pairs"), FAR: Name("far pairs")}
 PARTS = {
     "containment": Part(drawn=True, judged=True, of_paths=True),
     "plausibility": Part(of_all_digits=True, drawn=True, judged=True, of_paths=True),
+    "frontier": Part(of_all_digits=True, drawn=True, judged=True, of_paths=True),
     "separation": Part(judged=True, compares=(OURS, RIVAL)),
     "ramp": Part(drawn=True),
     "stability": Part(drawn=True, judged=True, solves=PLAIN),
     "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
-    "sequences": Part(of_all_digits=True, judged=True),
+    "sequences": Part(of_all_digits=True, drawn=True, judged=True),
     "starts": Part(),
 }
 
 
 def path_label(path: str) -> str:
-    """Return what figures call a path, or a distance that has none; else its key."""
-    return _find_label(path, DISTANCES | PATHS)
+    """Return what figures call a path, or a distance that has none; else its key.
+
+    The member of a family is called by its value as well: ``Euclidean, blurred, 4``.
+    """
+    geometry, value = split_member(path)
+    label = _find_label(geometry, DISTANCES | PATHS)
+    return label if value is None else f"{label}, {value:g}"
 
 
 def distance_label(distance: str) -> str:

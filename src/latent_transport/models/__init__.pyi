@@ -1,4 +1,5 @@
 from .blurring import BlurredDecoder as BlurredDecoder
+from .blurring import SobolevDecoder as SobolevDecoder
 from .catalogue import GEOMETRIES as GEOMETRIES
 from .densities import AggregatePosterior as AggregatePosterior
 from .ensembles import EnsembleDecoder as EnsembleDecoder

@@ -15,9 +15,10 @@ class Recipe:
     ----------
     metric : str
         Class in :mod:`latent_transport.geometries`.
-    decoder : {"plain", "uncertain", "ensemble", "blurred", "latent"}
+    decoder : {"plain", "uncertain", "ensemble", "blurred", "sobolev", "latent"}
         What is pulled back: the trained decoder, the one that grows uncertain away from the codes,
-        the ensemble, the decoder's blurred images, or the latent space itself.
+        the ensemble, the decoder's images blurred or filtered by the Laplacian, or the latent space
+        itself.
     weighted : bool
         Whether a conformal weight, by the density of the codes, is applied.
     active : bool
@@ -30,7 +31,7 @@ class Recipe:
     """
 
     metric: str
-    decoder: Literal["plain", "uncertain", "ensemble", "blurred", "latent"] = "plain"
+    decoder: Literal["plain", "uncertain", "ensemble", "blurred", "sobolev", "latent"] = "plain"
     weighted: bool = False
     active: bool = field(default=False, kw_only=True)
     regularised: bool = field(default=False, kw_only=True)
@@ -64,6 +65,7 @@ _FILES = {
     "uncertain": ("vae", "uncertainty"),
     "ensemble": ("ensemble",),
     "blurred": ("vae",),
+    "sobolev": ("vae",),
     "latent": (),
 }
 _OF_SINGLE_LOGISTICS = ("Wasserstein2", "FisherRao")
@@ -77,6 +79,7 @@ GEOMETRIES = {
     "fisher-rao": Recipe("FisherRao"),
     "euclidean": Recipe("Euclidean"),
     "blurred": Recipe("Euclidean", "blurred", active=True),
+    "sobolev": Recipe("Euclidean", "sobolev", active=True),
     "uncertain": Recipe("Wasserstein1", "uncertain"),
     "ensemble": Recipe("Wasserstein1", "ensemble"),
     "density": Recipe("Wasserstein1", weighted=True),

@@ -13,7 +13,7 @@ from latent_transport.geometries.conformal import Conformal, LatentEuclidean
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.subspaces import Subspace
 from latent_transport.geometries.wasserstein1 import Wasserstein1
-from latent_transport.models.blurring import BlurredDecoder
+from latent_transport.models.blurring import BlurredDecoder, SobolevDecoder
 from latent_transport.models.catalogue import GEOMETRIES, Recipe
 from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.ensembles import load_ensemble
@@ -148,6 +148,8 @@ def _load_decoder(
         return load_uncertainty(given["uncertainty"], decoder)
     if recipe.decoder == "blurred":
         return BlurredDecoder(decoder, given["blur"])
+    if recipe.decoder == "sobolev":
+        return SobolevDecoder(decoder)
     return decoder
 
 

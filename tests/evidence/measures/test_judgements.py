@@ -23,7 +23,10 @@ class Echo:
 
     def measure_paths(self, points, fractions, generator):
         place = (fractions * (points.shape[1] - 1)).long()
-        return self.measure_points(points[:, place], generator) | {"length": points[:, 0, 0]}
+        return self.measure_points(points[:, place], generator) | {
+            "length": points[:, 0, 0],
+            "latent_length": 2 * points[:, 0, 0],
+        }
 
     def measure_fades(self, ends, fractions, generator):
         images = torch.lerp(ends[:, :1], ends[:, 1:], fractions[:, None])
@@ -40,7 +43,8 @@ PATHS = {
 
 def test_every_path_of_every_pair_has_a_row():
     table = judge_paths(Echo(), PAIRS, PATHS, FRACTIONS, seed=0)
-    measures = ["first", "last", "noise", "label_switches", "pixel_entropy", "length_ratio"]
+    measures = ["first", "last", "noise", "label_switches", "pixel_entropy"]
+    measures += ["length_ratio", "latent_ratio"]
     assert list(table.columns) == ["kind", "pair", "path", *measures]
     assert table["path"].tolist() == ["geodesic"] * 3 + ["line"] * 3
     assert table["pair"].tolist() == [4, 2, 9] * 2
@@ -48,6 +52,7 @@ def test_every_path_of_every_pair_has_a_row():
     np.testing.assert_allclose(table["first"], [10.125, 11.125, 12.125, 20.125, 21.125, 22.125])
     np.testing.assert_allclose(table["last"] - table["first"], 0.125)
     np.testing.assert_allclose(table["length_ratio"], [10 / 20, 11 / 21, 12 / 22, 1, 1, 1])
+    np.testing.assert_array_equal(table["latent_ratio"], table["length_ratio"])
 
 
 def test_all_paths_are_judged_with_the_same_noise_and_the_seed_decides():
@@ -80,6 +85,7 @@ def test_cross_fades_between_the_ends_come_after_the_paths():
     assert faded["pixel_entropy"].isna().all()
     np.testing.assert_array_equal(faded["noise"], table.loc[table["path"] == "line", "noise"])
     np.testing.assert_allclose(faded["length_ratio"], [100 / 20, 200 / 21, 0])
+    assert faded["latent_ratio"].isna().all()
 
 
 def test_what_is_on_no_path_is_judged_without_order():

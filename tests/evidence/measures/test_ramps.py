@@ -164,7 +164,19 @@ def test_solved_geodesics_are_as_long_as_the_exact_ones(geometry, distance, solv
 
 def test_script_reports_what_the_closed_forms_say(tmp_path):
     main(["--table", str(tmp_path / "a.csv"), "--curves", str(tmp_path / "a.safetensors")])
-    table = load_table(tmp_path / "a.csv").set_index(["case", "geometry"])
+    every = load_table(tmp_path / "a.csv").set_index(["case", "geometry"])
+    assert (every["error"] < 1e-6).all()
+    lengths = every["length"].unstack("geometry")
+    spread = lengths.loc["spreading"]
+    assert spread["euclidean"] == 0
+    np.testing.assert_allclose(spread["wasserstein1"], 60 * np.sqrt(2 / np.pi), rtol=1e-6)
+    np.testing.assert_allclose(spread["fisher-rao"], np.sqrt(2) * np.log(16), rtol=1e-6)
+    ordered, relabelled = lengths.loc["ordered"], lengths.loc["relabelled"]
+    np.testing.assert_allclose(ordered["fisher-rao"], relabelled["fisher-rao"])
+    np.testing.assert_allclose(ordered[["wasserstein1", "euclidean"]].astype(float), 0.8 * 136)
+    assert relabelled["wasserstein1"] < 0.3 * ordered["wasserstein1"]
+    table = every.loc[["large", "small", "blurring"]]
+    table = table[table.index.get_level_values("geometry") != "euclidean"]
     assert table["converged"].all()
     assert (table["error"] < 1e-6).all()
     assert (table["deviation"] < 1e-3).all()
@@ -178,4 +190,4 @@ def test_script_reports_what_the_closed_forms_say(tmp_path):
     np.testing.assert_allclose(table.loc[("large", "fisher-rao"), "middle_scale"], blur, rtol=1e-3)
     np.testing.assert_allclose(table.loc[("large", "wasserstein1"), "middle_scale"], 2)
     arrays = load_arrays(tmp_path / "a.safetensors")
-    assert arrays["fisher-rao_computed"].shape == arrays["fisher-rao_exact"].shape == (3, 257, 2)
+    assert arrays["fisher-rao_computed"].shape == arrays["fisher-rao_exact"].shape == (4, 257, 2)

@@ -9,6 +9,7 @@ from torch.distributions import Independent, Normal
 from latent_transport.evidence.keys import SEQUENCES
 from latent_transport.evidence.measures.sequences import (
     TRANSFORMS,
+    follow_sequence,
     measure_halfway,
     transform_at_random,
 )
@@ -100,3 +101,19 @@ def test_a_fade_recovers_brightness_but_no_rotation():
     assert apart < 1e-3
     assert turned["line"]["error"].item() > 30
     assert turned["line"]["image_error"].item() == pytest.approx(turned["line"]["error"].item())
+
+
+def test_a_fade_follows_brightness_from_end_to_end():
+    image = draw_bar()
+    ends = [TRANSFORMS["brightness"](image, torch.full((1,), u)).round() for u in (0.0, 1.0)]
+    line = torch.lerp(*ends, torch.linspace(0, 1, 17)[:, None])[None]  # (1, 17, D)
+    t = torch.linspace(0, 1, 5)
+    errors, strips = follow_sequence("brightness", Pixels(), image, {"line": line}, t)
+    assert list(errors) == ["line", "fade"]
+    assert list(strips) == ["images", "line", "fade"]
+    for path, error in errors.items():
+        assert error.shape == (1, 5)
+        assert error.max() < 0.5  # grey levels are whole
+        torch.testing.assert_close(strips[path], strips["images"], rtol=0, atol=0.6)
+    shares = torch.tensor([0.2, 0.4, 0.6, 0.8, 1])
+    torch.testing.assert_close(strips["images"].amax(-1), 255 * shares)

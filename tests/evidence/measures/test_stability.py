@@ -8,7 +8,7 @@ from scipy.stats import variation
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.datasets.subsets import Subset, save_subset
-from latent_transport.evidence.measures.stability import measure_stability
+from latent_transport.evidence.measures.stability import measure_levels, measure_stability
 from latent_transport.models.vae import VAE, Architecture, save_vae
 from latent_transport.storage import DataError, load_table, save_table
 from workflow.scripts import choose_stability_pairs, measure_distances
@@ -62,6 +62,14 @@ def test_a_factor_of_each_model_counts_only_in_the_coefficient():
     np.testing.assert_allclose(found.loc["wasserstein1", "coefficient"], 0, atol=1e-12)
 
 
+def test_a_training_stands_at_its_level():
+    base = make_tables()[0]
+    tables = [base.assign(latent=factor * base["latent"]) for factor in (1.0, 2.0, 3.0)]
+    levels = measure_levels(tables).pivot(index="seed", columns="geometry", values="level")
+    np.testing.assert_allclose(levels["latent"], [0.5, 1, 1.5])
+    np.testing.assert_allclose(levels["wasserstein1"], 1)
+
+
 def test_tables_that_do_not_fit_are_refused():
     tables = make_tables()
     with pytest.raises(DataError, match="at least 2 models"):
@@ -86,11 +94,12 @@ def test_script_summarises_each_model_against_the_latent_distance(tmp_path):
     script.main(
         [
             *("--models", *models, "--tables", *paths, "--seed", "0"),
-            *("--output", out, "--summary", summary),
+            *("--output", out, "--summary", summary, "--levels", str(tmp_path / "levels.csv")),
         ]
     )
     table, means = load_table(out), load_table(summary)
     assert len(table) == 2 * 2 * PAIRS
+    assert len(load_table(tmp_path / "levels.csv")) == 2 * 2 * SEEDS
     means = means.set_index(["model", "measure", "path"])
     for model, part in table.groupby("model"):
         wide = part.pivot(index="pair", columns="geometry", values="coefficient")

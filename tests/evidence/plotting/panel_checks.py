@@ -22,8 +22,11 @@ def make_summary(measures, models=("all",), paths=NAMES, kinds=("random", "far")
                     mean, half = rng.uniform(0.2, 0.8), rng.uniform(0.01, 0.1)
                     for reference in ("line", "wasserstein1"):
                         row = (model, kind, path, measure, mean, mean - half, mean + half)
-                        rows.append((*row, reference))
+                        middle = np.nan if path == reference else mean - 0.5
+                        difference = (middle, middle - half / 2, middle + half / 2)
+                        rows.append((*row, reference, *difference))
     columns = ["model", "kind", "path", "measure", "mean", "mean_low", "mean_high", "reference"]
+    columns += ["difference", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=columns)
 
 

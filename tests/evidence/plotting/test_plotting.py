@@ -13,6 +13,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import same_color
+from matplotlib.contour import ContourSet
 from PIL import Image
 from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
@@ -71,6 +72,7 @@ def make_field(size=25):
         "x": x,
         "y": x,
         "volume": 1e4 * (1 + (grid**2).sum(axis=-1)),
+        "excursion": np.linalg.norm(grid, axis=-1),
         "surface": lift(grid),
         "geodesic": geodesic,
         "line": line,
@@ -285,6 +287,26 @@ def test_a_panel_slides_into_the_grid_to_have_a_background_everywhere():
     assert np.ptp(np.diff(small, axis=0)) == pytest.approx(0)
 
 
+def test_ends_tell_the_kinds_of_pairs_apart():
+    space = make_space()
+    far = np.array([True, False, False])
+    (axes,) = panels(plot_latent_spaces([LatentSpace(**vars(space) | {"far": far})]))
+    for marker, chosen in (("s", far), ("o", ~far)):
+        ends = [line.get_xydata() for line in axes.lines if line.get_marker() == marker]
+        expected = space.curves[chosen][:, [0, -1]].reshape(-1, 2)
+        np.testing.assert_array_equal(ends[-1], expected)
+
+
+def test_the_boundary_of_the_region_is_where_the_excursion_is_one():
+    space = make_space()
+    x, y = np.meshgrid(space.x, space.y)
+    excursion = np.hypot(x, y) / 2
+    (axes,) = panels(plot_latent_spaces([LatentSpace(**vars(space) | {"excursion": excursion})]))
+    (boundary,) = (part for part in axes.collections if isinstance(part, ContourSet))
+    radius = np.linalg.norm(boundary.get_paths()[0].vertices, axis=1)
+    np.testing.assert_allclose(radius, 2, rtol=0.02)
+
+
 def test_all_panels_share_one_colour_scale():
     quiet, loud = make_space("a"), make_space("b")
     loud = LatentSpace("b", loud.x, loud.y, 50 * loud.volume, loud.codes, loud.curves)
@@ -344,6 +366,8 @@ def test_draws_that_cannot_be_made_are_refused(table, count, message):
         ({"codes": np.ones((5, 30))}, r"codes of digit 0 has shape"),
         ({"curves": np.ones((0, 33, 2))}, "no curves"),
         ({"curves": np.ones((33, 2))}, "curves of digit 0 has shape"),
+        ({"far": np.ones(2, bool)}, "far of digit 0 has shape"),
+        ({"excursion": np.ones((17, 13))}, "excursion of digit 0 has shape"),
         ({"volume": np.zeros((13, 17))}, "nowhere positive"),
         ({"codes": np.array([[0, np.nan]])}, "1 of the 2 values of codes"),
     ],
@@ -491,6 +515,21 @@ def test_a_strip_shows_the_images_given_between_the_data_sets_own(rows):
             np.testing.assert_array_equal(tiles[line, number + 1].ravel(), paths[row][1, number])
     assert len(axes.patches) == 2 * len(rows)  # frames around the ends
     assert all(image.get_clim() == (0, 255) for image in axes.images)
+
+
+def test_the_confidence_stands_beside_its_row():
+    paths = make_paths()
+    confidence = {"line": np.array([1.0, 0.975, 0.2]), "interpolation": np.array([0.5, 0.06, 0.7])}
+    rows = ("line", "interpolation")
+    (axes,) = panels(plot_image_path(paths, 1, rows=rows, confidence=confidence))
+    texts = axes.texts
+    assert [text.get_text() for text in texts] == [".97", ".06"]
+    assert texts[0].get_position()[1] > texts[1].get_position()[1]
+    assert all(text.get_position()[0] > 1 for text in texts)
+    figure = plot_image_paths(paths, rows=rows, confidence=confidence)
+    assert [axes.texts[0].get_text() for axes in panels(figure)] == ["1.00", ".97", ".20"]
+    with pytest.raises(DataError, match="no array 'line'"):
+        plot_image_path(paths, rows=rows, confidence={})
 
 
 def test_tiles_stand_at_their_fraction_of_the_path():

@@ -3,9 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from latent_transport.evidence.keys import FADE, HIGHER, INTERPOLATION, LATENT, LINE, OURS, RIVAL
+from latent_transport.evidence.keys import (
+    BEST,
+    FADE,
+    HIGHER,
+    INTERPOLATION,
+    LATENT,
+    LINE,
+    OURS,
+    RIVAL,
+)
 from latent_transport.evidence.vocabulary import (
     CONTAINMENT,
+    FRONTIER,
     HALFWAY,
     NEIGHBOURS,
     PLAUSIBILITY,
@@ -90,6 +100,13 @@ CLAIMS = {
         PLAUSIBILITY,
         None,
         LINE,
+    ),
+    "headline": Claim(
+        "Some geometry beats the straight latent line in confidence, likelihood and length "
+        "together",
+        "frontier",
+        FRONTIER,
+        BEST,
     ),
     "halfway": Claim(
         "Halfway on W1 geodesics between the ends of a known sequence lies its middle, nearer than "

@@ -1,5 +1,7 @@
 """Endpoint pairs for geodesics, chosen among encoded held-out images."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -79,9 +81,12 @@ def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
     return pairs[pairs["pair"] % chunks == number - 1].reset_index(drop=True)
 
 
-def take_first(pairs: pd.DataFrame, count: int | None) -> pd.DataFrame:
-    """Return the first pairs of each kind (column ``kind``), at most `count`; all without one."""
-    return pairs if count is None else pairs.groupby("kind", sort=False).head(count)
+def take_first(pairs: pd.DataFrame, counts: int | Mapping[str, int] | None) -> pd.DataFrame:
+    """Return the first pairs of each kind (column ``kind``), so many at most; all without counts."""
+    if counts is None:
+        return pairs
+    limits = pairs["kind"].map(counts) if isinstance(counts, Mapping) else counts
+    return pairs[pairs.groupby("kind").cumcount() < limits].reset_index(drop=True)
 
 
 def find_ends(codes: Codes, pairs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

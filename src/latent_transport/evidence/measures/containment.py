@@ -90,6 +90,22 @@ class LatentRegion:
         return self.scores(points) <= self.boundary
 
 
+def fit_region(codes: Codes, rng: np.random.Generator, *, share: float = 0.99) -> LatentRegion:
+    """Fit a region to samples of the posteriors of training images, calibrated on validation ones.
+
+    Parameters
+    ----------
+    codes : Codes
+        Of all images.
+    rng : Generator
+        Draws the samples.
+    share : float
+        As for :meth:`LatentRegion.fit`.
+    """
+    train, validation = (draw_codes(codes.of(split), rng) for split in ("train", "validation"))
+    return LatentRegion.fit(train, validation, share=share)
+
+
 def measure_containment(region: LatentRegion, curves: np.ndarray) -> dict[str, np.ndarray]:
     """Measure how far curves keep to a region.
 

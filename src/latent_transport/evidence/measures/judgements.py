@@ -54,9 +54,10 @@ def judge_paths(
     -------
     DataFrame
         A row a pair and path that it has: ``kind, pair, path``, and the measures of
-        :meth:`Judge.measure_paths`, with the ``length_ratio`` to the straight line instead of the
-        length. Missing are those that there are not: of cross-fades and images ``pixel_entropy``,
-        of what is on no path ``label_switches`` and all of how direct it is.
+        :meth:`Judge.measure_paths`, with ``length_ratio`` and ``latent_ratio``, those to the
+        straight line, instead of the lengths. Missing are those that there are not: of cross-fades
+        and images ``pixel_entropy`` and ``latent_ratio``, of what is on no path ``label_switches``
+        and all of how direct it is.
     """
     fades, images, points = (part or {} for part in (fades, images, points))
     jobs = (
@@ -81,9 +82,12 @@ def judge_paths(
             part = pairs.iloc[rows][["kind", "pair"]].assign(path=path, **columns)
             tables.append(part[there[rows]])
     table = pd.concat(tables, ignore_index=True)
-    line = table[table["path"] == LINE].set_index("pair")["length"]
-    ratio = table["length"] / table["pair"].map(line)
-    return table.assign(length_ratio=ratio).drop(columns="length")
+    lines = table[table["path"] == LINE].set_index("pair")
+    ratios = {
+        ratio: table[length] / table["pair"].map(lines[length])
+        for ratio, length in (("length_ratio", "length"), ("latent_ratio", "latent_length"))
+    }
+    return table.assign(**ratios).drop(columns=["length", "latent_length"])
 
 
 def _judge_path(

@@ -240,14 +240,16 @@ class Judge:
         Returns
         -------
         dict of Tensor, shape (B,)
-            Those of :meth:`measure_points` and of :func:`measure_detours`, and the W1 ``length``.
+            Those of :meth:`measure_points` and of :func:`measure_detours`, and the W1 ``length``
+            and the ``latent_length``.
         """
         geometry = Wasserstein1(self.decoder)
         z = points_along(points, equal_length_parameters(geometry, points, fractions))  # (B, T, d)
         measured = self.measure_points(z, generator)
         ended = torch.cat((points[:, :1], z, points[:, -1:]), 1)  # (B, T + 2, d)
         length, _ = measure_curves(geometry, points)  # (B,)
-        return measured | self._measure_detours(self._decode(ended)) | {"length": length}
+        lengths = {"length": length, "latent_length": points.diff(dim=1).norm(dim=-1).sum(-1)}
+        return measured | self._measure_detours(self._decode(ended)) | lengths
 
     def measure_fades(
         self, ends: Tensor, fractions: Tensor, generator: torch.Generator

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from latent_transport.distributions.registry import distribution_mean
-from latent_transport.evidence.keys import FADE, SEQUENCES
+from latent_transport.evidence.keys import FADE, IMAGES, SEQUENCES
 from latent_transport.geometries.measures import equal_length_parameters, points_along
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.kernels.constants import LEVELS
@@ -112,6 +112,42 @@ def measure_halfway(
         parameters = equal_length_parameters(Wasserstein1(decoder), points, half)  # (B, 1)
         measured[path] = compare(decode(points_along(points, parameters)[:, 0]))
     return measured | {FADE: compare(torch.lerp(sequence[:, 0], sequence[:, -1], half))}
+
+
+@torch.no_grad()
+def follow_sequence(
+    name: str, vae: VAE, images: Tensor, paths: Mapping[str, Tensor], fractions: Tensor
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Follow paths beside the sequence from end to end.
+
+    Parameters
+    ----------
+    name, vae, images, paths
+        As for :func:`measure_halfway`.
+    fractions : Tensor, shape (T,)
+        In [0, 1], of the paths' W1 lengths; the sequence is followed by its u.
+
+    Returns
+    -------
+    errors : dict of Tensor, shape (B, T)
+        By path, and last for the cross-fades of the reconstructed ends: the root mean square
+        difference to the reconstruction of the true image at u, in grey levels.
+    strips : dict of Tensor, shape (T, D)
+        Images of the first sequence: the true ones, ``images``, and those on each path.
+    """
+    decoder = vae.decoder
+    codes = [encode_at(name, vae, images, u) for u in fractions.tolist()]
+    sequence = torch.stack([distribution_mean(decoder(z)) for z in codes], 1)  # (B, T, D)
+    found = {}
+    for path, points in paths.items():
+        parameters = equal_length_parameters(Wasserstein1(decoder), points, fractions)  # (B, T)
+        z = points_along(points, parameters)  # (B, T, d)
+        found[path] = distribution_mean(decoder(z))  # (B, T, D)
+    found[FADE] = torch.lerp(sequence[:, :1], sequence[:, -1:], fractions[:, None])
+    errors = {path: (x - sequence).square().mean(-1).sqrt() for path, x in found.items()}
+    first = images[:1].expand(len(fractions), -1)  # (T, D)
+    strips = {IMAGES: TRANSFORMS[name](first, fractions)}
+    return errors, strips | {path: x[0] for path, x in found.items()}
 
 
 @torch.no_grad()

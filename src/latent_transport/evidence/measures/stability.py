@@ -69,6 +69,32 @@ def measure_stability(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return long[["pair", *KEYS, *long.columns.drop(["pair", *KEYS])]]
 
 
+def measure_levels(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Mean distances of each model, over those of all models: which of them stretches distances.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        As for :func:`measure_stability`.
+
+    Returns
+    -------
+    DataFrame
+        One row a model and geometry: ``seed``, the table's place, ``geometry``, and ``level``, the
+        mean over pairs of the distance over its mean over all models.
+    """
+    geometries = [name for name in tables[0].columns if name not in ("pair", *KEYS)]
+    mean = sum(table[geometries].reset_index(drop=True) for table in tables) / len(tables)
+    levels = [(table[geometries].reset_index(drop=True) / mean).mean() for table in tables]
+    return pd.DataFrame(
+        [
+            {"seed": seed, "geometry": geometry, "level": row[geometry]}
+            for seed, row in enumerate(levels)
+            for geometry in geometries
+        ]
+    )
+
+
 def _over_mean(distances: pd.DataFrame) -> pd.DataFrame:
     return (distances / distances.mean()).reset_index(drop=True)
 

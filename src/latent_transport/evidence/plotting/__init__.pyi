@@ -1,11 +1,14 @@
 from .benchmarks import plot_benchmark as plot_benchmark
 from .containment import plot_containment as plot_containment
+from .frontier import plot_frontier as plot_frontier
 from .images import plot_image_path as plot_image_path
 from .images import plot_image_paths as plot_image_paths
 from .indicatrices import plot_indicatrices as plot_indicatrices
+from .mechanism import plot_mechanism as plot_mechanism
 from .neighbours import plot_neighbours as plot_neighbours
 from .plausibility import plot_plausibility as plot_plausibility
 from .ramps import plot_ramp as plot_ramp
+from .sequences import plot_sequences as plot_sequences
 from .spaces import LatentSpace as LatentSpace
 from .spaces import plot_latent_spaces as plot_latent_spaces
 from .stability import plot_stability as plot_stability

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import OURS
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
-from latent_transport.evidence.plotting.style import INK, TEXT_WIDTH, freeze_layout, styled
+from latent_transport.evidence.plotting.style import INK, SHADE, TEXT_WIDTH, freeze_layout, styled
 from latent_transport.evidence.vocabulary import DISTANCES, PATHS, Path
 from latent_transport.storage import DataError
 
@@ -32,6 +32,7 @@ def plot_image_path(
     index: int = 0,
     *,
     rows: Sequence[str] = ("geodesic", "interpolation"),
+    confidence: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """Draw one pair's images: a row on the geodesic, a row of linear interpolation.
 
@@ -48,6 +49,9 @@ def plot_image_path(
     rows : sequence of str
         From top to bottom, of the keys of `ROWS`: ``"geodesic"`` of W1, ``"line"``,
         ``"interpolation"``, or the name of another geometry.
+    confidence : mapping of str to ndarray, shape (m,), optional
+        By row, a classifier's mean confidence in its images between the ends, which is written
+        beside it.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def plot_image_path(
     DataError
         If there is no such pair or row, or arrays do not fit each other.
     """
-    count, tiles = _check_paths(paths, rows)
+    count, tiles = _check_paths(paths, rows, confidence)
     if not 0 <= index < count:
         raise DataError(f"pair {index} asked for; there are {count}, counted from 0")
     tile = (TEXT_WIDTH - 1.1) / tiles  # inches; the rest is for the rows' names
@@ -68,7 +72,7 @@ def plot_image_path(
         layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.02),
     )
     axes = figure.subplots()
-    _draw_strip(axes, paths, index, rows)
+    _draw_strip(axes, paths, index, rows, confidence)
     _name_rows(axes, [ROWS[row].label for row in rows], fontsize=8)
     _draw_fractions(axes)
     axes.set_xlabel("fraction of the path")
@@ -81,6 +85,7 @@ def plot_image_paths(
     *,
     rows: Sequence[str] = ("geodesic", "interpolation"),
     classes: Sequence[str] = DIGITS,
+    confidence: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """Draw a strip as in Figure 3 for every pair, in two columns, named by the ends' classes.
 
@@ -92,6 +97,8 @@ def plot_image_paths(
         As for `plot_image_path`.
     classes : sequence of str
         Names of the classes, by label.
+    confidence : mapping of str to ndarray, shape (m,), optional
+        As for `plot_image_path`.
 
     Returns
     -------
@@ -103,7 +110,7 @@ def plot_image_paths(
     DataError
         If there is no pair, no such row, or arrays do not fit each other.
     """
-    count, tiles = _check_paths(paths, rows)
+    count, tiles = _check_paths(paths, rows, confidence)
     expect_shape("labels of the paths", _find(paths, "labels"), count, 2)
     columns = min(2, count)
     lines = math.ceil(count / 2)
@@ -118,7 +125,7 @@ def plot_image_paths(
         if index >= count:
             axes.remove()
             continue
-        _draw_strip(axes, paths, index, rows)
+        _draw_strip(axes, paths, index, rows, confidence)
         first, last = (classes[label].replace("$", r"\$") for label in paths["labels"][index])
         axes.set_title(rf"{first} $\rightarrow$ {last}", pad=1.5)
         names = [ROWS[row].short or ROWS[row].label for row in rows]
@@ -135,8 +142,12 @@ def _find(paths: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return paths[name]
 
 
-def _check_paths(paths: Mapping[str, np.ndarray], rows: Sequence[str]) -> tuple[int, int]:
-    """Return the number of pairs and of tiles in a row, or say what does not fit."""
+def _check_paths(
+    paths: Mapping[str, np.ndarray],
+    rows: Sequence[str],
+    confidence: Mapping[str, np.ndarray] | None,
+) -> tuple[int, int]:
+    """Return the numbers of pairs and of tiles' places in a row, or say what does not fit."""
     unknown = [row for row in rows if row not in ROWS]
     if unknown or not rows:
         raise DataError(f"rows are {list(rows)}; choose at least one of {', '.join(ROWS)}")
@@ -151,11 +162,19 @@ def _check_paths(paths: Mapping[str, np.ndarray], rows: Sequence[str]) -> tuple[
     for row in rows:
         expect_shape(f"{row} of the paths", _find(paths, row), count, between, pixels)
         expect_finite(f"{row} of the paths", paths[row])
-    return count, between + 2
+    if confidence is None:
+        return count, between + 2
+    for row in rows:
+        expect_shape(f"confidence of {row}", _find(confidence, row), count)
+    return count, between + 3  # as wide as a tile, the numbers
 
 
 def _draw_strip(
-    axes: Axes, paths: Mapping[str, np.ndarray], index: int, rows: Sequence[str]
+    axes: Axes,
+    paths: Mapping[str, np.ndarray],
+    index: int,
+    rows: Sequence[str],
+    confidence: Mapping[str, np.ndarray] | None,
 ) -> None:
     """Draw rows of images; a tile's centre is its fraction of the way, a row is a tile high."""
     first, last = paths["ends"][index]
@@ -182,9 +201,14 @@ def _draw_strip(
                         (box[0], box[2]), 2 * half, 2 * half, fill=False, ec=INK, lw=0.6, zorder=3
                     )
                 )
+        if confidence is not None:
+            note = f"{confidence[row][index]:.2f}".removeprefix("0")
+            place = (1 + 0.62 * tile, middle)
+            axes.text(*place, note, fontsize=6.5, color=SHADE, ha="left", va="center_baseline")
     margin = 0.02 * tile  # room for the frames' lines
+    notes = 0 if confidence is None else tile
     axes.set(
-        xlim=(-tile / 2 - margin, 1 + tile / 2 + margin),
+        xlim=(-tile / 2 - margin, 1 + tile / 2 + margin + notes),
         ylim=(-len(rows) * tile - margin, margin),
         aspect="equal",
         xticks=[],

@@ -1,6 +1,8 @@
 """Panels that show a measure on every path: means with intervals, for each kind of pairs."""
 
+import math
 from collections.abc import Collection, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -9,23 +11,46 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from latent_transport.evidence.keys import FAR, LINE, RANDOM
+from latent_transport.evidence.keys import (
+    FAR,
+    IMAGES,
+    LINE,
+    POSTERIOR,
+    PRIOR,
+    RANDOM,
+    RECONSTRUCTIONS,
+)
 from latent_transport.evidence.plotting.arrays import expect_finite
-from latent_transport.evidence.plotting.style import BLUE, INK, SHADE, VERMILION
+from latent_transport.evidence.plotting.style import BLUE, GREEN, INK, PURPLE, SHADE, VERMILION
 from latent_transport.evidence.vocabulary import KINDS_OF_PAIRS, PATHS, Measure, path_label
 from latent_transport.storage import DataError
 
 STYLES = {RANDOM: (BLUE, "o"), FAR: (VERMILION, "s")}
 """Colour and marker of each kind of pairs."""
 
+FLOOR_STYLES: dict[str, dict[str, Any]] = {
+    IMAGES: {"color": GREEN, "linewidth": 0.9},
+    RECONSTRUCTIONS: {"color": GREEN, "linewidth": 0.9, "linestyle": (0, (4, 1.5))},
+    POSTERIOR: {"color": PURPLE, "linewidth": 0.9, "linestyle": (0, (4, 1.5))},
+    PRIOR: {"color": PURPLE, "linewidth": 0.9},
+}
+"""Lines of what is on no path."""
+
 COLUMNS = ("model", "kind", "path", "measure", "mean", "mean_low", "mean_high")
 ROW = 0.155  # inches a path
 _APART = 0.3  # of a row, between the kinds
 
 
-def select(summary: pd.DataFrame, model: str, measures: Collection[str]) -> pd.DataFrame:
-    """Rows of a model and of known measures, one a kind, path and measure."""
+def select(
+    summary: pd.DataFrame, model: str, measures: Collection[str], reference: str | None = None
+) -> pd.DataFrame:
+    """Rows of a model and of known measures, one a kind, path and measure.
+
+    Their differences are those to the reference, if one is given.
+    """
     part = summary[(summary["model"] == model) & summary["measure"].isin(list(measures))]
+    if reference is not None:
+        part = part[part["reference"] == reference]
     if part.empty:
         raise DataError(
             f"the summary has no {' or '.join(measures)} of the model {model!r}; it has the models "
@@ -48,9 +73,20 @@ def arrow(measure: Measure) -> str:
     return {1: r" $\uparrow$", -1: r" $\downarrow$", 0: ""}[measure.sign]
 
 
-def draw_measure(axes: Axes, part: pd.DataFrame, measure: str, names: Sequence[str]) -> None:
-    """Draw means and intervals of a measure, a row a path; a dotted line for the straight one."""
+def draw_measure(
+    axes: Axes,
+    part: pd.DataFrame,
+    measure: str,
+    names: Sequence[str],
+    values: Literal["mean", "difference"] = "mean",
+) -> None:
+    """Draw means and intervals of a measure, or of its differences, a row a path.
+
+    A dotted line marks the mean of the straight one, or no difference.
+    """
+    columns = {values: "value", f"{values}_low": "low", f"{values}_high": "high"}
     table = part[part["measure"] == measure]
+    table = table[["kind", "path", *columns]].rename(columns=columns).dropna()
     kinds = [kind for kind in KINDS_OF_PAIRS if kind in part["kind"].to_numpy()]
     offsets = _APART * (np.arange(len(kinds)) - (len(kinds) - 1) / 2)
     for kind, offset in zip(kinds, offsets, strict=True):
@@ -58,9 +94,9 @@ def draw_measure(axes: Axes, part: pd.DataFrame, measure: str, names: Sequence[s
         rows = table[table["kind"] == kind].set_index("path")
         found = rows.reindex([name for name in names if name in rows.index])
         axes.errorbar(
-            found["mean"],
+            found["value"],
             [names.index(name) + offset for name in found.index],
-            xerr=[found["mean"] - found["mean_low"], found["mean_high"] - found["mean"]],
+            xerr=[found["value"] - found["low"], found["high"] - found["value"]],
             color=colour,
             marker=marker,
             markersize=2.6,
@@ -70,8 +106,10 @@ def draw_measure(axes: Axes, part: pd.DataFrame, measure: str, names: Sequence[s
             zorder=3,
         )
         if LINE in found.index:
-            mean = found.loc[LINE, "mean"]
+            mean = found.loc[LINE, "value"]
             axes.axvline(mean, color=colour, linewidth=0.6, linestyle=":", zorder=1)
+    if values == "difference":
+        axes.axvline(0, color=SHADE, linewidth=0.6, linestyle=":", zorder=1)
     for edge in range(1, len(names)):
         axes.axhline(edge - 0.5, color=SHADE, linewidth=0.3, alpha=0.4, zorder=0)
     axes.set_ylim(len(names) - 0.5, -0.5)
@@ -81,7 +119,18 @@ def draw_measure(axes: Axes, part: pd.DataFrame, measure: str, names: Sequence[s
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
-def draw_legend(figure: Figure, part: pd.DataFrame, *, boundary: bool = False) -> None:
+def draw_floors(axes: Axes, part: pd.DataFrame, measure: str) -> None:
+    """Draw the means, over all kinds of pairs, of what is on no path: vertical lines."""
+    table = part[part["measure"] == measure]
+    for path, style in FLOOR_STYLES.items():
+        means = table.loc[table["path"] == path, "mean"]
+        if len(means):
+            axes.axvline(means.mean(), **style, zorder=1)
+
+
+def draw_legend(
+    figure: Figure, part: pd.DataFrame, *, boundary: bool = False, floors: Sequence[str] = ()
+) -> None:
     """Explain the kinds of pairs and the lines, above the panels."""
     kinds = [kind for kind in KINDS_OF_PAIRS if kind in part["kind"].to_numpy()]
     handles = [
@@ -93,4 +142,7 @@ def draw_legend(figure: Figure, part: pd.DataFrame, *, boundary: bool = False) -
     if boundary:
         handles.append(Line2D([], [], color=INK, linewidth=0.5, linestyle="--"))
         labels.append("boundary of the region")
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), borderpad=0.3)
+    handles += [Line2D([], [], **FLOOR_STYLES[path]) for path in floors]
+    labels += map(path_label, floors)
+    columns = math.ceil(len(labels) / 2) if floors else len(labels)
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, borderpad=0.3)

@@ -1,7 +1,7 @@
 """Figure 2: latent spaces with their geodesics, over the volume of the pulled-back metric."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +19,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 from latent_transport.evidence.keys import FAR, OURS, RANDOM
 from latent_transport.evidence.plotting.arrays import expect_columns, expect_finite, expect_shape
 from latent_transport.evidence.plotting.style import (
+    BLUE,
     INK,
     SHADE,
     TEXT_WIDTH,
@@ -27,7 +28,7 @@ from latent_transport.evidence.plotting.style import (
     styled,
     volume_colormap,
 )
-from latent_transport.evidence.vocabulary import distance_label
+from latent_transport.evidence.vocabulary import KINDS_OF_PAIRS, distance_label
 from latent_transport.storage import DataError
 
 VOLUME_LABEL = "metric volume (grey levels$^2$ per unit area)"
@@ -66,6 +67,9 @@ ENDS_STYLE: dict[str, Any] = {
     "linestyle": "none",
 }
 
+_END_MARKERS = {RANDOM: "o", FAR: "s"}
+_BOUNDARY: dict[str, Any] = {"colors": BLUE, "linewidths": 0.9}
+
 
 @dataclass(frozen=True)
 class LatentSpace:
@@ -83,6 +87,10 @@ class LatentSpace:
         Latent codes of the data.
     curves : ndarray, shape (m, T, 2)
         Geodesics, at least one.
+    far : ndarray of bool, shape (m,), optional
+        Whether a curve joins a far pair, whose ends are squares; by default none does.
+    excursion : ndarray, shape (Y, X), optional
+        At most 1 within the region of the codes, whose boundary is then drawn.
 
     Raises
     ------
@@ -96,6 +104,8 @@ class LatentSpace:
     volume: np.ndarray
     codes: np.ndarray
     curves: np.ndarray
+    far: np.ndarray | None = None
+    excursion: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         expect_shape(f"x of {self.title}", self.x, "X")
@@ -105,6 +115,11 @@ class LatentSpace:
         expect_shape(f"curves of {self.title}", self.curves, "m", "T", 2)
         for name in ("x", "y", "volume", "codes", "curves"):
             expect_finite(f"{name} of {self.title}", getattr(self, name))
+        if self.far is not None:
+            expect_shape(f"far of {self.title}", self.far, len(self.curves))
+        if self.excursion is not None:
+            expect_shape(f"excursion of {self.title}", self.excursion, *self.volume.shape)
+            expect_finite(f"excursion of {self.title}", self.excursion)
         if len(self.curves) == 0:
             raise DataError(f"{self.title} has no curves; give at least one pair of endpoints")
         if not np.any(self.volume > 0):
@@ -166,7 +181,8 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
 
     All panels share one logarithmic colour scale, cut off at the first and the last percentile of
     all volumes. Each panel is a square of equal scales that holds its curves, and its codes but for
-    the outermost 0.5 % at either end of each axis.
+    the outermost 0.5 % at either end of each axis. Ends of random pairs are circles, of far ones
+    squares; where it is known, the boundary of the region of 99 % of the codes is drawn.
 
     Parameters
     ----------
@@ -203,7 +219,15 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
             axes.plot(*curve[[0, -1]].T, **LINE_STYLE, zorder=2)
         for curve in space.curves:
             axes.plot(*curve.T, **GEODESIC_STYLE, zorder=3)
-        axes.plot(*space.curves[:, [0, -1]].reshape(-1, 2).T, **ENDS_STYLE, zorder=4)
+        far = np.zeros(len(space.curves), bool) if space.far is None else space.far
+        for chosen, marker in ((~far, RANDOM), (far, FAR)):
+            ends = space.curves[chosen][:, [0, -1]].reshape(-1, 2)
+            axes.plot(*ends.T, **ENDS_STYLE | {"marker": _END_MARKERS[marker]}, zorder=4)
+        if space.excursion is not None:
+            contour = axes.contour(
+                space.x, space.y, space.excursion, [1.0], **_BOUNDARY, zorder=1.5
+            )
+            contour.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
         axes.set_title(space.title)
     used = list(grid[: len(spaces)])
     for axes in used[::columns]:
@@ -212,19 +236,32 @@ def plot_latent_spaces(spaces: Sequence[LatentSpace]) -> Figure:
         axes.set_xlabel("$z_1$", labelpad=1)
     draw_volume_bar(figure, used, norm, shrink=0.6, aspect=45)
     figure.legend(
-        handles=[
-            Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes"),
-            Line2D([], [], **GEODESIC_STYLE, label=distance_label(OURS)),
-            Line2D([], [], **LINE_STYLE, label="straight line"),
-            Line2D([], [], **ENDS_STYLE, label="endpoints"),
-        ],
+        handles=list(_explain(spaces)),
         loc="outside upper center",
-        ncols=4,
-        handletextpad=0.5,
-        columnspacing=1.8,
+        ncols=6,
+        handletextpad=0.4,
+        columnspacing=1.0,
+        handlelength=1.6,
+        fontsize=7.5,
         borderpad=0,
     )
     return freeze_layout(figure)
+
+
+def _explain(spaces: Sequence[LatentSpace]) -> Iterator[Line2D]:
+    """Yield the handles of the legend, of what is drawn in a panel at least."""
+    yield Line2D([], [], **CODES_STYLE | {"markersize": 2, "alpha": 0.8}, label="latent codes")
+    if any(space.excursion is not None for space in spaces):
+        colour, width = _BOUNDARY["colors"], _BOUNDARY["linewidths"]
+        yield Line2D([], [], color=colour, linewidth=width, label="region of 99 %")
+    yield Line2D([], [], **GEODESIC_STYLE, label=distance_label(OURS))
+    yield Line2D([], [], **LINE_STYLE, label="straight line")
+    if all(space.far is None for space in spaces):
+        yield Line2D([], [], **ENDS_STYLE, label="endpoints")
+        return
+    for kind, marker in _END_MARKERS.items():
+        label = KINDS_OF_PAIRS[kind].label
+        yield Line2D([], [], **ENDS_STYLE | {"marker": marker}, label=label)
 
 
 def volume_norm(volumes: Sequence[np.ndarray]) -> LogNorm:

@@ -21,6 +21,10 @@ TEXT_WIDTH = 5.5
 # Okabe & Ito (2008): told apart with every common colour vision, and in greyscale.
 VERMILION = "#D55E00"
 BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+PURPLE = "#CC79A7"
 INK = "#1A1A1A"
 SHADE = "#6E6E6E"
 
