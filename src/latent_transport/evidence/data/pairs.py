@@ -82,7 +82,7 @@ def take_chunk(pairs: pd.DataFrame, chunk: str) -> pd.DataFrame:
 
 
 def take_first(pairs: pd.DataFrame, counts: int | Mapping[str, int] | None) -> pd.DataFrame:
-    """Return the first pairs of each kind (column ``kind``), so many at most; all without counts."""
+    """Return the first pairs of each kind (column ``kind``), so many at most; all without."""
     if counts is None:
         return pairs
     limits = pairs["kind"].map(counts) if isinstance(counts, Mapping) else counts
