@@ -13,7 +13,7 @@ rule measure_containment:
     conda:
         ENVIRONMENT
     params:
-        paths=lambda wildcards: compared(kind_of(wildcards)),
+        paths=compared_in,
         seed=config["seed"],
     shell:
         "python -m workflow.scripts.measure_containment --name {wildcards.model} "

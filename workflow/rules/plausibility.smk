@@ -1,16 +1,11 @@
-# Judges from trainings of their own: the strengths of weights are chosen by others.
-JUDGES = "-seed1"
-
-
 rule judge_paths:
     input:
         subset=subset_of,
         model=rules.train_vae.output.model,
-        judge=lambda wildcards: expand(
-            rules.train_vae.output.model, model=f"{wildcards.model}{JUDGES}"
-        ),
+        judge=lambda wildcards: expand(rules.train_vae.output.model, model=judge_of(wildcards)),
+        # Of a training of its own: the strengths of weights are chosen by the other one.
         classifier=expand(
-            rules.train_classifier.output.classifier, classifier=f"classifier{JUDGES}"
+            rules.train_classifier.output.classifier, classifier="classifier-seed1"
         ),
         pairs=rules.choose_pairs.output,
         curves=curves_of,
@@ -29,9 +24,11 @@ rule judge_paths:
         runtime=growing(60),
         gpu=GPU,
     params:
-        paths=lambda wildcards: compared(kind_of(wildcards)),
+        paths=compared_in,
         images=config["evidence"]["images"],
-        samples=config["evidence"]["importance_samples"],
+        samples=lambda wildcards: (
+            REPLICATED if is_replicate(wildcards) else config["evidence"]
+        )["importance_samples"],
         seed=config["seed"],
         device=config["device"],
     shell:
