@@ -308,5 +308,5 @@ def test_without_free_bits_nothing_changes():
 
 @pytest.mark.parametrize("nats", [-0.1, math.inf, math.nan])
 def test_free_bits_that_are_none_are_refused(nats):
-    with pytest.raises(ValueError, match="free_bits is .*expected a number of nats from 0"):
+    with pytest.raises(ValueError, match=r"free_bits is .*expected a number of nats from 0"):
         train_freely(nats)

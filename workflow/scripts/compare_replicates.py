@@ -36,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = {"seed": arguments.seed}
     of_models = compare_paths(table, REFERENCES, **options)
     save_table(_split_names(of_models), arguments.output)
-    summary = compare_replicates(
-        _split_names(table).drop(columns="seed"), REFERENCES, **options
-    )
+    summary = compare_replicates(_split_names(table).drop(columns="seed"), REFERENCES, **options)
     evaluations = pd.concat(map(load_table, arguments.evaluations))
     architectures = _split_names(evaluations).groupby("architecture")
     means = architectures[["latent_dim", "active_dims", "bits_per_dim"]].mean()

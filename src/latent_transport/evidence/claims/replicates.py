@@ -97,14 +97,20 @@ def compare_replicates(
     Raises
     ------
     DataError
-        If a column is missing, or the models have not all the same pairs and paths, each once.
+        If a column or a reference is missing, or the models have not all the same pairs and paths,
+        each once.
     """
     missing = [key for key in KEYS if key not in table.columns]
     if missing:
         raise DataError(
-            f"the table of replicates lacks {', '.join(missing)}; it has "
-            f"{', '.join(table.columns)}"
+            f"the table of replicates lacks {', '.join(missing)}; it has {', '.join(table.columns)}"
         )
+    paths = table["path"].unique()
+    for reference in references:
+        if reference not in paths:
+            raise DataError(
+                f"no path {reference!r} among {', '.join(paths)}; choose another reference"
+            )
     groups = [*table.groupby("architecture", sort=False), (EVERY, table)]
     rows = [
         {"model": name, "kind": kind, **row}
