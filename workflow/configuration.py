@@ -198,6 +198,8 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
     if "replicates" in parts and OURS not in evidence["replicates"]["geometries"]:
         expected = f"a list with {OURS}, of which the claims are"
         yield "evidence.replicates.geometries", expected
+    if len(evidence["replicates"]["conv"]["hidden"]) != CONVOLUTIONS:
+        yield "evidence.replicates.conv.hidden", "the channels of two convolutions"
     for name, claim in CLAIMS.items():
         if evidence["claims"][name]["measure"] not in claim.measures:
             yield f"evidence.claims.{name}.measure", f"one of {', '.join(claim.measures)}"

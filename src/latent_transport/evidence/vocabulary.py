@@ -257,10 +257,10 @@ def name_models(classes: Sequence[str] = DIGITS) -> dict[str, Name]:
         PLANES: Name(f"planes of single {noun}", manuscript="latent planes"),
         ALL: Name(f"all {noun}"),
         PLAIN: Name(f"all {noun}, again"),
-        NARROW: Name(f"all {noun}, fewer dimensions"),
-        FREE_BITS: Name(f"all {noun}, free bits"),
-        CONV: Name(f"all {noun}, convolutions"),
-        EVERY: Name(f"all {noun}, every replicate"),
+        NARROW: Name("fewer dimensions"),
+        FREE_BITS: Name("free bits"),
+        CONV: Name("convolutions"),
+        EVERY: Name("every replicate"),
         **{name: Name(f"sequences of {name}") for name in SEQUENCES},
     }
 
