@@ -15,7 +15,7 @@ include: "workflow/rules/judges.smk"
 include: "workflow/rules/comparisons.smk"
 
 
-for part in EVIDENCE_PARTS:
+for part in RULED_PARTS:
 
     include: f"workflow/rules/{part}.smk"
 

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator, ValidationError, validators
 from latent_transport.datasets.catalogue import DATA_SETS, SOURCES
 from latent_transport.datasets.folders import find_data
 from latent_transport.evidence.claims.statements import CLAIMS
-from latent_transport.evidence.keys import OURS
-from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, Part
+from latent_transport.evidence.keys import OURS, REPLICATES
+from latent_transport.evidence.vocabulary import FURTHER, OF_PLANES, PARTS, REPLICATED, Part
 from latent_transport.geodesics.solvers.names import SOLVERS
 from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -33,6 +33,8 @@ NAMES: dict[str, Iterable[str]] = {
     "geometry": GEOMETRIES,
     "plane_geometry": OF_PLANES,
     "further_geometry": FURTHER,
+    "replicate": REPLICATES,
+    "replicated_geometry": REPLICATED,
     "measure": dict.fromkeys(name for claim in CLAIMS.values() for name in claim.measures),
 }
 
@@ -189,6 +191,8 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
                 yield f"evidence.geometries.{kind}", expected
         components = f"models.{kind}.architecture.components"
         solved = {name for part in parts.values() for name in _solved(part, geometries)}
+        if kind == "all" and "replicates" in parts:
+            solved.update(evidence["replicates"]["geometries"])
         if _look_up(config, components) > 1 and not solved.isdisjoint(UNMIXED):
             yield components, _expect_one_component(kind)
     lacking = sorted({*config["figures"]["extended"]} & {*evidence["few"]["all"]})
@@ -202,6 +206,11 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
     ):
         expected = f"at most evidence.few.pairs.all = {few} pairs of each kind"
         yield "evidence.frontier.pairs", expected
+    if "replicates" in parts and OURS not in evidence["replicates"]["geometries"]:
+        expected = f"a list with {OURS}, of which the claims are"
+        yield "evidence.replicates.geometries", expected
+    if len(evidence["replicates"]["conv"]["hidden"]) != CONVOLUTIONS:
+        yield "evidence.replicates.conv.hidden", "the channels of two convolutions"
     for name, claim in CLAIMS.items():
         if evidence["claims"][name]["measure"] not in claim.measures:
             yield f"evidence.claims.{name}.measure", f"one of {', '.join(claim.measures)}"

@@ -12,13 +12,17 @@ from matplotlib.mathtext import MathTextParser
 from latent_transport.evidence.claims.numbers import iterate_numbers
 from latent_transport.evidence.keys import (
     ALL,
+    DIRECT,
+    EVERY,
     FADE,
     FLOORS,
     INTERPOLATION,
     LATENT,
     LINE,
     OURS,
+    PIXELS,
     PLANES,
+    REPLICATES,
     SEQUENCES,
 )
 from latent_transport.evidence.vocabulary import (
@@ -28,7 +32,7 @@ from latent_transport.evidence.vocabulary import (
     OF_PLANES,
     PARTS,
     PATHS,
-    PLAIN,
+    REPLICATED,
     collect_words,
     distance_label,
     model_label,
@@ -103,9 +107,9 @@ def test_words_are_no_numbers():
 
 
 def test_words_name_all_that_the_tables_hold():
-    assert set(WORDS["paths"]) == {*PATHS, LATENT}
+    assert set(WORDS["paths"]) == {*PATHS, LATENT, DIRECT, PIXELS}
     assert set(WORDS["models"]) == {
-        *(ALL, PLANES, *SEQUENCES),
+        *(ALL, PLANES, *SEQUENCES, *REPLICATES, EVERY),
         *(f"digit{digit}" for digit in range(10)),
     }
     assert WORDS["measures"]["grey_share"] == {"label": "grey share", "sign": -1, "digits": 3}
@@ -123,6 +127,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
     )
     known += ("label_switches", "nearest_distance", "log_likelihood", "grey_share")
     known += ("pixel_entropy", "coefficient", "accuracy", "purity")
+    known += ("relative_coefficient", "agreement")
     known += ("length_ratio", "latent_ratio", "largest_step", "retreat", "norm", "fade_distance")
     known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
     known += ("error", "image_error", "offset", "advantage_by_length", "advantage_by_retreat")
@@ -138,7 +143,8 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
             "log_likelihood",
         ),
         *("advantage_by_length", "advantage_by_retreat"),
-        *("accuracy", "purity", "separation", "excess_wasserstein1", "excess_fisher_rao"),
+        *("agreement", "accuracy", "purity"),
+        *("separation", "excess_wasserstein1", "excess_fisher_rao"),
     }
 
 
@@ -161,8 +167,10 @@ def test_labels(label_of, key, label):
 
 
 def test_which_geometries_are_allowed_where_follows_from_their_recipes():
-    assert PLAIN[0] == OURS
-    assert PLAIN == ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
+    assert REPLICATED[:3] == (OURS, "published", "active")
+    assert set(GEOMETRIES) - set(REPLICATED) == {
+        *("uncertain", "ensemble", "density", "uncertain-density", "latent-density")
+    }
     assert set(GEOMETRIES) - set(OF_PLANES) == {"active", "blurred", "sobolev", "ensemble"}
     assert set(GEOMETRIES) - set(FURTHER) == {"wasserstein1"}
     for part in PARTS.values():

@@ -264,3 +264,49 @@ def test_more_samples_scatter_less():
 
 def test_a_uniform_guess_among_the_levels_costs_eight_bits():
     assert bits_per_dim(784 * math.log(256), 784) == pytest.approx(8)
+
+
+# --- Free bits ---
+
+
+def train_freely(free_bits: float, epochs: int = 1, **fields) -> tuple[VAE, History]:
+    images = make_images(40), make_images(20, seed=1)
+    schedule = make_schedule(epochs=epochs, **fields)
+    return train_vae(SMALL, *images, schedule=schedule, seed=0, free_bits=free_bits)
+
+
+def test_free_bits_are_charged_in_place_of_less():
+    # So slow that the weights stay: of the loss only what is charged for the KL differs.
+    loss = {
+        nats: train_freely(nats, learning_rate=1e-12)[1].rows[0]["train_loss"]
+        for nats in (0.0, 100.0, 300.0)
+    }
+    dims, pixels = SMALL.latent_dim, SMALL.data_dim
+    a_nat = dims / pixels / math.log(2)
+    assert loss[300.0] - loss[100.0] == pytest.approx(200 * a_nat, rel=1e-5)
+    assert loss[0.0] < loss[100.0]
+
+
+def test_dimensions_carry_what_is_free(ones):
+    architecture = Architecture(latent_dim=6, hidden=(32,))
+    images = [images_of(ones, split) for split in ("train", "validation")]
+    least = {}
+    for nats in (0.0, 2.0):
+        vae, _ = train_vae(
+            architecture, *images, schedule=make_schedule(epochs=12), seed=0, free_bits=nats
+        )
+        with torch.no_grad():
+            _, kl = vae.elbo_terms_by_dimension(images[0])
+        least[nats] = kl.mean(0).min().item()
+    assert least[0.0] < 1
+    assert least[2.0] > 1.8
+
+
+def test_without_free_bits_nothing_changes():
+    assert same_weights(train_freely(0.0)[0], train_small(epochs=1)[0])
+
+
+@pytest.mark.parametrize("nats", [-0.1, math.inf, math.nan])
+def test_free_bits_that_are_none_are_refused(nats):
+    with pytest.raises(ValueError, match=r"free_bits is .*expected a number of nats from 0"):
+        train_freely(nats)

@@ -219,6 +219,16 @@ MIXTURE = nest("models.all.architecture.components", 5)
             "wasserstein2 and fisher-rao out of evidence.geometries.all",
         ),
         (
+            nest("evidence.replicates.conv.hidden", [8]),
+            "evidence.replicates.conv.hidden",
+            "channels of two convolutions",
+        ),
+        (
+            nest("evidence.replicates.geometries", ["active"]),
+            "evidence.replicates.geometries",
+            "a list with wasserstein1",
+        ),
+        (
             nest("evidence.strength.pairs", NO_PAIRS),
             "evidence.strength.pairs",
             "at least one pair in all",

@@ -198,3 +198,44 @@ def test_example_of_the_description_runs(repository):
 )
 def test_what_is_allowed_is_said_in_words(leaf, text):
     assert document_config.describe_allowed(leaf) == text
+
+
+def test_replicates_are_what_their_names_say(repository):
+    settings = nest("evidence.parts", ["replicates"])
+    settings["evidence"]["replicates"] = {"seeds": 2, "pairs": {"random": 5, "far": 4}}
+    done = run_snakemake(
+        repository,
+        *("-n", "-p", "results/paper/tables/replicates.csv"),
+        *("--configfile", write_config(repository, settings)),
+    )
+    assert done.returncode == 0, done.stdout
+
+    def command_of(script, model):
+        (line,) = (
+            line
+            for line in done.stdout.splitlines()
+            if f"workflow.scripts.{script} " in line and f"/{model}/" in line
+        )
+        return line.replace("\\", "")
+
+    trained = {
+        name: command_of("train_vae", f"{name}-seed2")
+        for name in ("plain", "narrow", "free-bits", "conv")
+    }
+    for name, command in trained.items():
+        assert "data/all.safetensors" in command
+        assert '"epochs": 10' in command
+        assert "--seed 2024 " in command
+        assert ('"latent_dim": 10' in command) == (name == "narrow")
+        assert ("--free-bits 0.5 " in command) == (name == "free-bits")
+        assert ('"kind": "conv"' in command) == (name == "conv")
+    # Each has pairs of its own, and another training judges its images.
+    pairs = [command_of("choose_pairs", name) for name in ("plain-seed1", "plain-seed2")]
+    assert all("--random 5 --far 4 " in command for command in pairs)
+    seeds = {command.partition("--seed ")[2].split()[0] for command in pairs}
+    assert len(seeds) == 2
+    judged = [line for line in done.stdout.splitlines() if "workflow.scripts.judge_paths " in line]
+    for one, other in ((1, 2), (2, 1)):
+        (command,) = (line for line in judged if f"--name conv-seed{one} " in line)
+        assert f"--judge results/paper/models/conv-seed{other}/" in command
+        assert "--samples 4 " in command

@@ -14,7 +14,7 @@ from sandbox import ROOT, copy_repository, plan, run_snakemake, write_config
 
 from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.evidence.claims.statements import CLAIMS
-from latent_transport.evidence.keys import SEQUENCES
+from latent_transport.evidence.keys import EVERY, REPLICATES, SEQUENCES
 from latent_transport.evidence.vocabulary import DETOURS, FRONTIER, PLAUSIBILITY
 from workflow.scripts import check_results, collect_numbers, compile_paper, judge_claims
 
@@ -116,7 +116,18 @@ def make_tables() -> dict[str, pd.DataFrame]:
             paths=("line", "wasserstein1", "fade"),
             references=("line", "fade", "wasserstein1"),
         ),
-        "stability": summarise(["coefficient"], **two),
+        "replicates": summarise(
+            ["share_inside", "confidence", "log_likelihood"],
+            models=[*REPLICATES, EVERY],
+            paths=("line", "wasserstein1", "active", "fade", "interpolation"),
+            references=("line", "fade", "interpolation"),
+        ).assign(active_dims=12.5),
+        "stability": summarise(
+            ["coefficient", "relative_coefficient", "agreement"],
+            models=["digit4", "plain"],
+            paths=("latent", "pixels", "direct", "wasserstein1", "euclidean"),
+            references=("latent", "wasserstein1"),
+        ),
         "neighbours": summarise(["accuracy", "purity"], models=["all"], **two),
         "ramp": pd.DataFrame(ramp),
         "starts": pd.DataFrame(starts),
@@ -138,7 +149,10 @@ def tables(tmp_path_factory) -> dict[str, Path]:
         [
             *(
                 part
-                for name in ("containment", "plausibility", "frontier", "separation", "sequences")
+                for name in (
+                    *("containment", "plausibility", "frontier", "separation", "sequences"),
+                    "replicates",
+                )
                 for part in (f"--{name}", str(made[name]))
             ),
             *("--neighbours", str(made["neighbours"]), "--stability", str(made["stability"])),
@@ -243,6 +257,8 @@ def test_manuscript_with_everything_is_the_same_every_time(tables, tmp_path, cap
         ["models", "geodesics", "containment", "plausibility", "verdicts", "tests"],
         ["models", "geodesics", "solvers"],
         ["models", "geodesics", "frontier"],
+        ["models", "geodesics", "replicates", "stability"],
+        ["models", "geodesics", "containment", "replicates", "verdicts", "tests"],
         ["models", "geodesics", "ramp", "separation", "verdicts", "tests"],
     ],
 )

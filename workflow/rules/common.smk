@@ -12,7 +12,17 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
-from latent_transport.evidence.keys import FAMILIES, OURS, SEQUENCES, name_member
+from latent_transport.evidence.keys import (
+    CONV,
+    FAMILIES,
+    FREE_BITS,
+    NARROW,
+    OURS,
+    PLAIN,
+    REPLICATES,
+    SEQUENCES,
+    name_member,
+)
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -47,6 +57,10 @@ EVIDENCE_PARTS = [
 ]
 NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
 NAMES += ["mechanism"] * ({"containment", "plausibility"} <= set(EVIDENCE_PARTS))
+# Parts whose rules there are: those asked for, and those that others are measured by.
+RULED_PARTS = list(
+    dict.fromkeys(name for part in EVIDENCE_PARTS for name in (*PARTS[part].measured_by, part))
+)
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
 PUBLISHED = expand("<paper>/figures/{name}.{format}", name=NAMES, format=FORMATS)
@@ -86,7 +100,7 @@ def growing(amount):
 
 
 wildcard_constraints:
-    model=r"(digit\d+|all)(-seed\d+)?",
+    model=rf"(digit\d+|all|{'|'.join(REPLICATES)})(-seed\d+)?",
     classifier=r"classifier(-seed\d+)?",
     geometry="|".join(GEOMETRIES),
     sequence="|".join(SEQUENCES),
@@ -98,7 +112,41 @@ scattergather:
 
 def kind_of(wildcards):
     """Section of the config for a model: that of all digits, or that of a single one."""
-    return "all" if wildcards.model.startswith("all") else "digit"
+    return "digit" if wildcards.model.startswith("digit") else "all"
+
+
+def base_of(wildcards):
+    """Name of a model without the seed that it is trained again from."""
+    return wildcards.model.partition("-seed")[0]
+
+
+REPLICATED = config["evidence"]["replicates"]
+
+
+def is_replicate(wildcards):
+    """Whether a model is one of those that show whether results hold for others, too."""
+    return base_of(wildcards) in REPLICATES
+
+
+def architecture_of(wildcards):
+    """Shape of a model: as its section says, but for what makes a replicate another one."""
+    changes = {
+        NARROW: REPLICATED[NARROW],
+        CONV: {"kind": "conv", "hidden": REPLICATED[CONV]["hidden"]},
+    }
+    architecture = config["models"][kind_of(wildcards)]["architecture"]
+    return json.dumps(architecture | changes.get(base_of(wildcards), {}))
+
+
+def schedule_of(wildcards):
+    """How a model is trained: replicates for a shorter time than the model of all digits."""
+    section = REPLICATED if is_replicate(wildcards) else config["models"][kind_of(wildcards)]
+    return json.dumps(section["schedule"])
+
+
+def free_bits_of(wildcards):
+    """Nats of each latent dimension that a model's training does not charge for."""
+    return REPLICATED[FREE_BITS]["free_bits"] if base_of(wildcards) == FREE_BITS else 0
 
 
 def options_of_digits(wildcards):
@@ -117,7 +165,8 @@ def own_data(wildcards):
 
 def subset_of(wildcards):
     """Images that a model sees, whatever the seed of its training."""
-    return f"<results>/data/{wildcards.model.split('-')[0]}.safetensors"
+    name = "all" if kind_of(wildcards) == "all" else base_of(wildcards)
+    return f"<results>/data/{name}.safetensors"
 
 
 def seed_of_name(name):
@@ -128,6 +177,32 @@ def seed_of_name(name):
 def seed_of(wildcards):
     """Seed of a model's training."""
     return seed_of_name(wildcards.model)
+
+
+def pairs_of(wildcards):
+    """Numbers of the pairs of a model's geodesics."""
+    if is_replicate(wildcards):
+        return REPLICATED["pairs"]
+    return config["geodesics"]["pairs"][kind_of(wildcards)]
+
+
+def seed_of_pairs(wildcards):
+    """Seed of the pairs: each replicate has its own, which are then independent given the model."""
+    if is_replicate(wildcards):
+        return seed_of(wildcards) + 1000 * (1 + REPLICATES.index(base_of(wildcards)))
+    return config["seed"]
+
+
+# Judges of trainings of their own: the strengths of weights are chosen by others.
+SECOND_MODEL, SECOND_CLASSIFIER = f"{PLAIN}-seed1", "classifier-seed1"
+
+
+def judge_of(wildcards):
+    """A model of another training, by which the likelihood is judged."""
+    if is_replicate(wildcards):
+        number = int(wildcards.model.partition("-seed")[2])
+        return f"{base_of(wildcards)}-seed{number % REPLICATED['seeds'] + 1}"
+    return SECOND_MODEL
 
 
 # Priority of what Figures 1 to 4 and their tables need.
@@ -204,9 +279,11 @@ def settings_of_geometry(wildcards):
     return json.dumps(SOLVER_SETTINGS)
 
 
-def compared(kind):
-    """Geometries whose paths are compared in models of a kind."""
-    return config["evidence"]["geometries"][kind]
+def compared_in(wildcards):
+    """Geometries whose paths are compared in a model."""
+    if is_replicate(wildcards):
+        return REPLICATED["geometries"]
+    return config["evidence"]["geometries"][kind_of(wildcards)]
 
 
 def first_pairs(wildcards, *geometries):
@@ -226,7 +303,7 @@ def curves_of(wildcards):
     return expand(
         rules.gather_geodesics.output.curves,
         model=wildcards.model,
-        geometry=compared(kind_of(wildcards)),
+        geometry=compared_in(wildcards),
     )
 
 

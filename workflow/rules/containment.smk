@@ -13,7 +13,7 @@ rule measure_containment:
     conda:
         ENVIRONMENT
     params:
-        paths=lambda wildcards: compared(kind_of(wildcards)),
+        paths=compared_in,
         first=few_pairs,
         seed=config["seed"],
     shell:

@@ -67,9 +67,7 @@ ROWS = ["geodesic", *config["figures"]["extended"], "line", "fade", "interpolati
 rule judge_strips:
     input:
         paths="<results>/paths/all-extended.safetensors",
-        classifier=expand(
-            rules.train_classifier.output.classifier, classifier=f"classifier{JUDGES}"
-        ),
+        classifier=expand(rules.train_classifier.output.classifier, classifier=SECOND_CLASSIFIER),
         code=code_of("judge_strips"),
     output:
         "<results>/paths/confidence.safetensors",

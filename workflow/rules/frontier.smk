@@ -72,8 +72,8 @@ rule judge_frontier:
     input:
         subset="<results>/data/all.safetensors",
         model="<results>/models/all/vae.safetensors",
-        judge=f"<results>/models/all{JUDGES}/vae.safetensors",
-        classifier=f"<results>/models/classifier{JUDGES}/classifier.safetensors",
+        judge=f"<results>/models/{SECOND_MODEL}/vae.safetensors",
+        classifier=f"<results>/models/{SECOND_CLASSIFIER}/classifier.safetensors",
         pairs=rules.take_frontier_pairs.output,
         curves=[
             *expand(rules.gather_geodesics.output.curves, model="all", geometry=SINGLE),

@@ -13,9 +13,9 @@ rule choose_pairs:
         ENVIRONMENT
     params:
         split="test",
-        random=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["random"],
-        far=lambda wildcards: config["geodesics"]["pairs"][kind_of(wildcards)]["far"],
-        seed=config["seed"],
+        random=lambda wildcards: pairs_of(wildcards)["random"],
+        far=lambda wildcards: pairs_of(wildcards)["far"],
+        seed=seed_of_pairs,
     shell:
         "python -m workflow.scripts.choose_pairs --codes {input.codes:q} --split {params.split} "
         "--random {params.random} --far {params.far} --seed {params.seed} "
@@ -35,6 +35,7 @@ use rule choose_pairs as choose_validation_pairs with:
         split="validation",
         random=config["evidence"]["strength"]["pairs"]["random"],
         far=config["evidence"]["strength"]["pairs"]["far"],
+        seed=config["seed"],
 
 
 rule solve_geodesics:

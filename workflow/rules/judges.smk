@@ -1,7 +1,3 @@
-# Judges from trainings of their own: the strengths of weights are chosen by others.
-JUDGES = "-seed1"
-
-
 rule fit_uncertainty:
     input:
         subset=subset_of,

@@ -18,16 +18,16 @@ rule train_vae:
         runtime=growing(60),
         gpu=GPU,
     params:
-        architecture=lambda wildcards: json.dumps(
-            config["models"][kind_of(wildcards)]["architecture"]
-        ),
-        schedule=lambda wildcards: json.dumps(config["models"][kind_of(wildcards)]["schedule"]),
+        architecture=architecture_of,
+        schedule=schedule_of,
+        free_bits=free_bits_of,
         seed=seed_of,
         device=config["device"],
     shell:
         "python -m workflow.scripts.train_vae --subset {input.subset:q} "
         "--architecture {params.architecture:q} --schedule {params.schedule:q} "
-        "--seed {params.seed} --model {output.model:q} --history {output.history:q} "
+        "--free-bits {params.free_bits} --seed {params.seed} --model {output.model:q} "
+        "--history {output.history:q} "
         "--threads {threads} --device {params.device:q} 2> {log:q}"
 
 

@@ -2,12 +2,8 @@ rule judge_paths:
     input:
         subset=subset_of,
         model=rules.train_vae.output.model,
-        judge=lambda wildcards: expand(
-            rules.train_vae.output.model, model=f"{wildcards.model}{JUDGES}"
-        ),
-        classifier=expand(
-            rules.train_classifier.output.classifier, classifier=f"classifier{JUDGES}"
-        ),
+        judge=lambda wildcards: expand(rules.train_vae.output.model, model=judge_of(wildcards)),
+        classifier=expand(rules.train_classifier.output.classifier, classifier=SECOND_CLASSIFIER),
         pairs=rules.choose_pairs.output,
         curves=curves_of,
         code=code_of("judge_paths"),
@@ -25,10 +21,12 @@ rule judge_paths:
         runtime=growing(60),
         gpu=GPU,
     params:
-        paths=lambda wildcards: compared(kind_of(wildcards)),
+        paths=compared_in,
         first=few_pairs,
         images=config["evidence"]["images"],
-        samples=config["evidence"]["importance_samples"],
+        samples=lambda wildcards: (REPLICATED if is_replicate(wildcards) else config["evidence"])[
+            "importance_samples"
+        ],
         seed=config["seed"],
         device=config["device"],
     shell:

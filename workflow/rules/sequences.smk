@@ -32,6 +32,7 @@ use rule train_vae as train_sequence with:
     params:
         architecture=json.dumps(config["evidence"]["sequences"]["architecture"]),
         schedule=json.dumps(config["evidence"]["sequences"]["schedule"]),
+        free_bits=0,
         seed=config["seed"],
         device=config["device"],
 

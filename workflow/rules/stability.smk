@@ -1,17 +1,18 @@
+STABILITY = config["evidence"]["stability"]
+# A plane as it stands and again, and the replicates that differ from the main model in nothing but
+# the length of their training.
 STABLE = {
-    SURFACE: config["evidence"]["stability"]["seeds"]["digit"],
-    **({"all": config["evidence"]["stability"]["seeds"]["all"]} if config["all_digits"] else {}),
+    SURFACE: [SURFACE, *(f"{SURFACE}-seed{n}" for n in range(1, STABILITY["seeds"]["digit"]))],
+    PLAIN: [f"{PLAIN}-seed{n + 1}" for n in range(STABILITY["seeds"]["all"])],
 }
-RETRAINED = [
-    (model, model if seed == 0 else f"{model}-seed{seed}")
-    for model, seeds in STABLE.items()
-    for seed in range(seeds)
-]
+if not config["all_digits"]:
+    del STABLE[PLAIN]
+RETRAINED = [(model, trained) for model, names in STABLE.items() for trained in names]
 
 
 rule choose_stability_pairs:
     input:
-        subset="<results>/data/{model}.safetensors",
+        subset=subset_of,
         code=code_of("choose_stability_pairs"),
     output:
         "<results>/evidence/stability/{model}/pairs.csv",
@@ -22,7 +23,7 @@ rule choose_stability_pairs:
     conda:
         ENVIRONMENT
     params:
-        pairs=config["evidence"]["stability"]["pairs"],
+        pairs=STABILITY["pairs"],
         seed=config["seed"],
     shell:
         "python -m workflow.scripts.choose_stability_pairs --subset {input.subset:q} "
@@ -31,10 +32,11 @@ rule choose_stability_pairs:
 
 rule measure_distances:
     input:
+        subset=subset_of,
         model=rules.train_vae.output.model,
         codes=rules.encode.output,
         pairs=lambda wildcards: expand(
-            rules.choose_stability_pairs.output, model=wildcards.model.split("-")[0]
+            rules.choose_stability_pairs.output, model=base_of(wildcards)
         ),
         code=code_of("measure_distances"),
     output:
@@ -55,8 +57,8 @@ rule measure_distances:
         settings=json.dumps(SOLVER_SETTINGS),
         device=config["device"],
     shell:
-        "python -m workflow.scripts.measure_distances --model {input.model:q} "
-        "--codes {input.codes:q} --pairs {input.pairs:q} --geometries {params.geometries} "
+        "python -m workflow.scripts.measure_distances --subset {input.subset:q} "
+        "--model {input.model:q} --codes {input.codes:q} --pairs {input.pairs:q} --geometries {params.geometries} "
         "--settings {params.settings:q} --output {output:q} --threads {threads} "
         "--device {params.device:q} 2> {log:q}"
 
@@ -77,8 +79,7 @@ rule measure_stability:
         ENVIRONMENT
     params:
         models=[model for model, _ in RETRAINED],
-        seed=config["seed"],
     shell:
         "python -m workflow.scripts.measure_stability --models {params.models} "
-        "--tables {input.tables:q} --seed {params.seed} --output {output.table:q} "
+        "--tables {input.tables:q} --output {output.table:q} "
         "--levels {output.levels:q} --summary {output.summary:q} 2> {log:q}"

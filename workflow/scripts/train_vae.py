@@ -20,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--subset", required=True, help="images of the model")
     parser.add_argument("--architecture", type=json.loads, required=True, help="JSON object")
     parser.add_argument("--schedule", type=json.loads, required=True, help="JSON object")
+    parser.add_argument("--free-bits", type=float, default=0, help="nats a latent dimension")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--model", required=True, help="weights to write")
     parser.add_argument("--history", required=True, help="training curves to write")
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         images_of(subset, "validation", device),
         schedule=Schedule(**arguments.schedule),
         seed=arguments.seed,
+        free_bits=arguments.free_bits,
         progress=f"digits {' '.join(map(str, subset.digits))}",
     )
     save_vae(vae, arguments.model, {"seed": str(arguments.seed)})

@@ -18,8 +18,9 @@ FLOORS = (IMAGES, RECONSTRUCTIONS, POSTERIOR, PRIOR)
 """What paths are measured against, though on none: other test images or their codes, their
 reconstructions, samples of their posteriors, and samples of the prior."""
 
-LATENT, DIRECT = "latent", "direct"
-"""Distances without a path: Euclidean between the codes, and of W1 between the ends."""
+LATENT, DIRECT, PIXELS = "latent", "direct", "pixels"
+"""Distances without a path: Euclidean between the codes, of W1 between the decoded ends, and
+Euclidean between the images."""
 
 BEST = "best"
 """The best of several paths, whichever it is."""
@@ -46,6 +47,13 @@ def split_member(path: str) -> tuple[str, float | None]:
 
 ALL, PLANES = "all", "all planes"
 """Model of all digits, and those of single digits taken together."""
+
+PLAIN, NARROW, FREE_BITS, CONV = "plain", "narrow", "free-bits", "conv"
+REPLICATES = (PLAIN, NARROW, FREE_BITS, CONV)
+"""Models of all digits that are trained from several seeds, ``NAME-seed1`` and so on: as the main
+one, with fewer dimensions, with free bits, and of convolutions."""
+EVERY = "replicates"
+"""All of these taken together."""
 
 RANDOM, FAR = "random", "far"
 KINDS = (RANDOM, FAR)

@@ -12,16 +12,22 @@ from typing import Any, Literal
 from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.keys import (
     ALL,
+    CONV,
     DIRECT,
+    EVERY,
     FADE,
     FAR,
+    FREE_BITS,
     HIGHER,
     IMAGES,
     INTERPOLATION,
     LATENT,
     LINE,
     LOWER,
+    NARROW,
     OURS,
+    PIXELS,
+    PLAIN,
     PLANES,
     POSTERIOR,
     PRIOR,
@@ -114,6 +120,8 @@ class Part:
         Whether there is a figure of it, and whether claims are judged by it.
     of_paths : bool
         Whether it takes the paths of the geometries that the config lists.
+    measured_by : tuple of str
+        Parts by whose rules it is measured, whether or not these are asked for.
     compares : tuple of str
         Geometries that have to be in that list.
     solves : tuple of str
@@ -124,6 +132,7 @@ class Part:
     drawn: bool = False
     judged: bool = False
     of_paths: bool = False
+    measured_by: tuple[str, ...] = ()
     compares: tuple[str, ...] = ()
     solves: tuple[str, ...] = ()
 
@@ -161,11 +170,16 @@ DISTANCES: dict[str, Name] = {
     LATENT: Name("latent Euclidean"),
     LINE: Name("$W_1$ of the straight line"),
     DIRECT: Name("$W_1$, no path"),
+    PIXELS: Name("pixels", manuscript="Euclidean of the images"),
 }
-"""Distances between two images by which neighbours are found."""
+"""Distances between two images by which neighbours are found, or whose stability is measured."""
 
-PLAIN = tuple(name for name, recipe in GEOMETRIES.items() if recipe.plain)
-"""Geometries of the trained decoder itself, by the pipeline's solver."""
+REPLICATED = tuple(
+    name
+    for name, recipe in GEOMETRIES.items()
+    if recipe.decoder in ("plain", "blurred") and not recipe.weighted
+)
+"""Geometries of replicates: those that need no more than a model and its codes."""
 
 OF_PLANES = tuple(
     name
@@ -226,7 +240,11 @@ HALFWAY = {
     "image_error": Measure("error halfway, to the image", LOWER, 2, unit="grey levels"),
     "offset": Measure("offset halfway", LOWER),
 }
-STABILITY = {"coefficient": Measure("coefficient of variation", LOWER)}
+STABILITY = {
+    "coefficient": Measure("coefficient of variation", LOWER),
+    "relative_coefficient": Measure("coefficient of variation, rescaled", LOWER),
+    "agreement": Measure("intraclass correlation", HIGHER),
+}
 NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
     "purity": Measure("purity of k-medoids", HIGHER, manuscript="purity of $k$-medoids"),
@@ -247,6 +265,11 @@ def name_models(classes: Sequence[str] = DIGITS) -> dict[str, Name]:
         **{f"digit{label}": name_class(name) for label, name in enumerate(classes)},
         PLANES: Name(f"planes of single {noun}", manuscript="latent planes"),
         ALL: Name(f"all {noun}"),
+        PLAIN: Name(f"all {noun}, again"),
+        NARROW: Name("fewer dimensions"),
+        FREE_BITS: Name("free bits"),
+        CONV: Name("convolutions"),
+        EVERY: Name("every replicate"),
         **{name: Name(f"sequences of {name}") for name in SEQUENCES},
     }
 
@@ -272,7 +295,10 @@ PARTS = {
     "frontier": Part(of_all_digits=True, drawn=True, judged=True, of_paths=True),
     "separation": Part(judged=True, compares=(OURS, RIVAL)),
     "ramp": Part(drawn=True),
-    "stability": Part(drawn=True, judged=True, solves=PLAIN),
+    "replicates": Part(
+        of_all_digits=True, judged=True, measured_by=("containment", "plausibility")
+    ),
+    "stability": Part(drawn=True, judged=True, solves=("wasserstein1", "euclidean")),
     "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
     "sequences": Part(of_all_digits=True, drawn=True, judged=True),
     "starts": Part(),
@@ -319,9 +345,10 @@ def collect_words(classes: Sequence[str] = DIGITS) -> dict[str, Any]:
         decimals to show. ``detours``: measures of the images on a path that are none of how
         plausible they are.
     """
+    pathless = {key: DISTANCES[key] for key in (LATENT, DIRECT, PIXELS)}
     return {
         "detours": list(DETOURS),
-        "paths": {key: path.typst for key, path in {**PATHS, LATENT: DISTANCES[LATENT]}.items()},
+        "paths": {key: path.typst for key, path in {**PATHS, **pathless}.items()},
         "measures": {
             key: {"label": measure.typst, "sign": measure.sign, "digits": measure.digits}
             for key, measure in MEASURES.items()

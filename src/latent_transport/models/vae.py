@@ -213,6 +213,19 @@ class VAE(nn.Module):
         tuple of Tensor, each (n,)
             log p(x|z) and KL, in nats.
         """
+        reconstruction, kl = self.elbo_terms_by_dimension(images, generator)
+        return reconstruction, kl.sum(-1)
+
+    def elbo_terms_by_dimension(
+        self, images: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Terms of the ELBO as :meth:`elbo_terms`, with the KL of each latent dimension.
+
+        Returns
+        -------
+        tuple of Tensor, shapes (n,) and (n, d)
+            log p(x|z), and the KL of the posterior's factors, which sum to its KL; in nats.
+        """
         posterior = self.encoder(images, generator)
         loc, scale = posterior.base_dist.loc, posterior.base_dist.scale  # (n, d)
         noise = torch.randn(
@@ -220,7 +233,7 @@ class VAE(nn.Module):
         )  # (n, d)
         z = loc + scale * noise  # (n, d)
         reconstruction = self.decoder(z).log_prob(images).sum(-1)  # (n,)
-        kl = 0.5 * (loc.square() + scale.square() - 1 - 2 * scale.log()).sum(-1)  # (n,)
+        kl = 0.5 * (loc.square() + scale.square() - 1 - 2 * scale.log())  # (n, d)
         return reconstruction, kl
 
 

@@ -94,6 +94,19 @@ def test_planes_are_judged_together_where_they_are_pooled():
     assert verdicts[["model", "verdict"]].to_numpy().tolist() == [["all planes", "supported"]]
 
 
+def test_claims_of_the_main_model_are_judged_of_replicates_by_the_same_measure():
+    replicates = [inside(0.5, model="narrow"), inside(0.99, model="replicates")]
+    line = make_row("wasserstein1", "confidence", 0.5, reference="line", difference=-0.1)
+    replicates.append({**line, "model": "conv"})
+    verdicts, _ = judge(containment=[inside(0.99)], replicates=replicates)
+    assert verdicts[["claim", "model", "verdict"]].to_numpy().tolist() == [
+        ["inside", "all", "supported"],
+        ["inside", "narrow", "refuted"],
+        ["inside", "replicates", "supported"],
+        ["line", "conv", "refuted"],
+    ]
+
+
 def images(path, reference, advantages):
     return [
         make_row(
@@ -178,6 +191,12 @@ def test_separation_stability_and_neighbours():
     assert verdict_of("separation", separation=separation) == "refuted"
     stability = [make_row("wasserstein1", "coefficient", 0.05, reference="latent", difference=-0.1)]
     assert verdict_of("stability", stability=stability) == "supported"
+    rows = [
+        make_row("euclidean", "coefficient", 0.05, reference="wasserstein1", difference=difference)
+        for difference in (0.0, 0.1)
+    ]
+    assert verdict_of("transport", stability=rows[:1]) == "undecided"
+    assert verdict_of("transport", stability=rows[1:]) == "supported"
     neighbours = [
         make_row("wasserstein1", "accuracy", 0.9, reference="latent", difference=0.1),
         make_row("wasserstein1", "purity", 0.9, reference="latent", difference=-0.1),
@@ -209,6 +228,7 @@ def test_claims_are_of_parts_and_paths_that_there_are():
         assert PARTS[claim.part].judged
         assert claim.path is None or claim.path in PATHS
         assert claim.measures
-    assert {claim.part for claim in CLAIMS.values()} == {
-        name for name, part in PARTS.items() if part.judged
-    }
+    parts = {claim.part for claim in CLAIMS.values()}
+    if any(claim.replicated for claim in CLAIMS.values()):
+        parts.add("replicates")
+    assert parts == {name for name, part in PARTS.items() if part.judged}

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import variation
 
 from latent_transport.datasets.codes import Codes
-from latent_transport.datasets.subsets import Subset, save_subset
+from latent_transport.datasets.subsets import Subset, load_subset, save_subset
 from latent_transport.evidence.measures.stability import measure_levels, measure_stability
 from latent_transport.models.vae import VAE, Architecture, save_vae
 from latent_transport.storage import DataError, load_table, save_table
@@ -89,18 +89,18 @@ def test_script_summarises_each_model_against_the_latent_distance(tmp_path):
     for number, table in enumerate([*make_tables(0), *make_tables(1)]):
         paths.append(str(tmp_path / f"{number}.csv"))
         save_table(table, paths[-1])
-    models = ["digit3"] * SEEDS + ["all"] * SEEDS
+    models = ["digit3"] * SEEDS + ["plain"] * SEEDS
     out, summary = str(tmp_path / "out.csv"), str(tmp_path / "summary.csv")
     script.main(
         [
-            *("--models", *models, "--tables", *paths, "--seed", "0"),
-            *("--output", out, "--summary", summary, "--levels", str(tmp_path / "levels.csv")),
+            *("--models", *models, "--tables", *paths, "--output", out, "--summary", summary),
+            *("--levels", str(tmp_path / "levels.csv")),
         ]
     )
     table, means = load_table(out), load_table(summary)
     assert len(table) == 2 * 2 * PAIRS
     assert len(load_table(tmp_path / "levels.csv")) == 2 * 2 * SEEDS
-    means = means.set_index(["model", "measure", "path"])
+    means = means[means["reference"] == "latent"].set_index(["model", "measure", "path"])
     for model, part in table.groupby("model"):
         wide = part.pivot(index="pair", columns="geometry", values="coefficient")
         row = means.loc[(model, "coefficient", "wasserstein1")]
@@ -119,9 +119,8 @@ def data(tmp_path):
         "indices": np.concatenate((np.arange(20), 100 + 3 * np.arange(12))),
         "labels": np.zeros(32, np.uint8),
     }
-    subset = Subset(
-        np.zeros((32, 784), np.uint8), digits=(0,), validation_fraction=0.1, seed=0, **arrays
-    )
+    images = rng.integers(0, 256, (32, 784), dtype=np.uint8)
+    subset = Subset(images, digits=(0,), validation_fraction=0.1, seed=0, **arrays)
     save_subset(subset, tmp_path / "subset.safetensors")
     mean = rng.standard_normal((32, 2)).astype(np.float32)
     codes = Codes(mean, np.ones_like(mean), **arrays)
@@ -136,6 +135,7 @@ def data(tmp_path):
 def run_distances(tmp_path):
     measure_distances.main(
         [
+            *("--subset", str(tmp_path / "subset.safetensors")),
             *("--model", str(tmp_path / "vae.safetensors"), "--pairs", str(tmp_path / "pairs.csv")),
             *("--codes", str(tmp_path / "codes.safetensors")),
             *("--geometries", "wasserstein1", "euclidean", "--output", str(tmp_path / "d.csv")),
@@ -161,7 +161,11 @@ def test_distances_are_of_the_images_with_those_positions(data, tmp_path):
     row = {index: number for number, index in enumerate(data.indices.tolist()) if index >= 100}
     ends = [[data.mean[row[i]] for i in pairs[name]] for name in ("index0", "index1")]
     np.testing.assert_allclose(table["latent"], np.linalg.norm(np.subtract(*ends), axis=1), 1e-6)
-    assert (table[["wasserstein1", "euclidean"]] > 0).all(axis=None)
+    assert (table[["wasserstein1", "euclidean", "direct"]] > 0).all(axis=None)
+    assert (table["direct"] <= table["wasserstein1"] * (1 + 1e-5)).all()
+    images = load_subset(tmp_path / "subset.safetensors").images.astype(float)
+    ends = [[images[row[i]] for i in pairs[name]] for name in ("index0", "index1")]
+    np.testing.assert_allclose(table["pixels"], np.linalg.norm(np.subtract(*ends), axis=1), 1e-6)
 
 
 def test_images_without_codes_are_named(data, tmp_path):

@@ -42,6 +42,8 @@ class Claim:
     reference : str, optional
         Path or distance with which that is compared, pair by pair; without, the mean itself is
         judged.
+    replicated : bool
+        Whether it is judged of the replicates, too, by the same measure.
     """
 
     statement: str
@@ -49,23 +51,28 @@ class Claim:
     measures: Mapping[str, Measure]
     path: str | None = OURS
     reference: str | None = None
+    replicated: bool = False
 
 
 _SHARES = {name: measure for name, measure in CONTAINMENT.items() if measure.sign == HIGHER}
 
 CLAIMS = {
-    "inside": Claim("W1 geodesics lie inside the region of the codes", "containment", _SHARES),
+    "inside": Claim(
+        "W1 geodesics lie inside the region of the codes", "containment", _SHARES, replicated=True
+    ),
     "active": Claim(
         "W1 geodesics on the active dimensions lie inside the region of the codes",
         "containment",
         _SHARES,
         "active",
+        replicated=True,
     ),
     "images": Claim(
         "Images on W1 geodesics are more plausible than linear interpolations of the images",
         "plausibility",
         PLAUSIBILITY,
         reference=INTERPOLATION,
+        replicated=True,
     ),
     "reconstructions": Claim(
         "Images on W1 geodesics are more plausible than linear interpolations of the "
@@ -73,12 +80,14 @@ CLAIMS = {
         "plausibility",
         PLAUSIBILITY,
         reference=FADE,
+        replicated=True,
     ),
     "line": Claim(
         "Images on W1 geodesics are more plausible than images on the straight latent line",
         "plausibility",
         PLAUSIBILITY,
         reference=LINE,
+        replicated=True,
     ),
     "separation": Claim("W1 and Fisher-Rao geodesics part", "separation", SEPARATION),
     "rival": Claim(
@@ -120,6 +129,12 @@ CLAIMS = {
         "stability",
         STABILITY,
         reference=LATENT,
+    ),
+    "transport": Claim(
+        "W1 distances vary less across retraining than Euclidean distances pulled back from pixels",
+        "stability",
+        STABILITY,
+        reference="euclidean",
     ),
     "neighbours": Claim(
         "W1 distances tell the digits apart better than Euclidean latent distances",

@@ -8,6 +8,7 @@ of pairs are tested alike, and told beside; no verdict depends on them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 
 import pandas as pd
 
@@ -55,7 +56,8 @@ def judge_claims(
     Parameters
     ----------
     tables : mapping of str to DataFrame
-        Summaries by name, any of ``containment, plausibility, separation, stability, neighbours``.
+        Summaries by name, any of ``containment, plausibility, separation, replicates, sequences,
+        stability, neighbours``.
         Columns ``model, kind, path, measure, mean, mean_low, mean_high, reference, difference,
         difference_low, difference_high``: a row for each measure and path, and for each reference
         that the path is compared with, pair by pair. ``path`` may be called ``geometry`` or
@@ -193,16 +195,17 @@ def _iterate_tests(
     primary, threshold = str(declared["measure"]), float(declared["threshold"])
     measures = [primary] if claim.reference is None else list(claim.measures)
     paths = [path for path in evidence.paths(claim.part) if path in FURTHER]
-    for path in paths if claim.path is None else [claim.path]:
-        for model in evidence.models(claim.part):
-            for kind in evidence.kinds(claim.part):
+    parts = [claim.part, *["replicates"] * claim.replicated]
+    for path, part in product(paths if claim.path is None else [claim.path], parts):
+        for model in evidence.models(part):
+            for kind in evidence.kinds(part):
                 for measure in measures:
                     row = {"model": model, "kind": kind, "measure": measure}
                     if claim.reference is None:
-                        found = evidence.mean(claim.part, path=path, **row)
+                        found = evidence.mean(part, path=path, **row)
                     else:
                         found = evidence.advantage(
-                            claim.part,
+                            part,
                             path=path,
                             reference=claim.reference,
                             sign=claim.measures[measure].sign,

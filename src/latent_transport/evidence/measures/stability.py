@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from latent_transport.storage import DataError
@@ -39,15 +40,8 @@ def measure_stability(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
         If there are fewer than two tables, they differ in pairs or geometries, or a distance is
         not positive and finite.
     """
-    if len(tables) < MODELS_NEEDED:
-        raise DataError(
-            f"{len(tables)} table of distances; variation needs at least {MODELS_NEEDED} models, "
-            "trained with different seeds"
-        )
+    geometries = _check(tables)
     first = tables[0]
-    geometries = [name for name in first.columns if name not in ("pair", *KEYS)]
-    for number, table in enumerate(tables):
-        _check(table, first, geometries, number)
     every = pd.concat([table[geometries].reset_index(drop=True) for table in tables])
     rows = every.groupby(level=0)  # the tables' rows of one pair
     relative = pd.concat([_over_mean(table[geometries]) for table in tables]).groupby(level=0)
@@ -99,7 +93,76 @@ def _over_mean(distances: pd.DataFrame) -> pd.DataFrame:
     return (distances / distances.mean()).reset_index(drop=True)
 
 
-def _check(table: pd.DataFrame, first: pd.DataFrame, geometries: list[str], number: int) -> None:
+def stack_distances(tables: Sequence[pd.DataFrame]) -> dict[str, np.ndarray]:
+    """Distances (S, P) of P pairs under S models, by geometry, from tables as above.
+
+    Raises
+    ------
+    DataError
+        As :func:`measure_stability`.
+    """
+    return {
+        geometry: np.stack([table[geometry].to_numpy(np.float64) for table in tables])
+        for geometry in _check(tables)
+    }
+
+
+def mean_variation(distances: np.ndarray) -> float:
+    """Mean over pairs of the coefficient of variation of distances (S, P) over S models."""
+    return float((distances.std(0, ddof=1) / distances.mean(0)).mean())
+
+
+def intraclass_correlation(distances: np.ndarray) -> float:
+    r"""Intraclass correlation of distances under several models, for absolute agreement.
+
+    Of all variance of a distance, the share that is one between pairs and not between models, with
+    the mean squares of pairs, models and the rest in a two-way layout,
+
+    .. math:: \frac{M_P - M_E}{M_P + (S - 1) M_E + S (M_S - M_E) / P}
+
+    (McGraw & Wong 1996, ICC(A,1); Shrout & Fleiss 1979, ICC(2,1)). A coefficient of variation is
+    also small where all pairs are about equally far apart, and the distances tell nothing; this
+    is 0 there.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (S, P)
+        Of P pairs under S models, at least two of each.
+
+    Returns
+    -------
+    float
+        At most 1, which is perfect agreement.
+    """
+    models, pairs = distances.shape
+    mean = distances.mean()
+    of_pair, of_model = distances.mean(0), distances.mean(1)  # (P,), (S,)
+    rest = distances - of_pair - of_model[:, None] + mean  # (S, P)
+    between = models * np.square(of_pair - mean).sum() / (pairs - 1)
+    shifts = pairs * np.square(of_model - mean).sum() / (models - 1)
+    error = np.square(rest).sum() / ((pairs - 1) * (models - 1))
+    return float(
+        (between - error) / (between + (models - 1) * error + models * (shifts - error) / pairs)
+    )
+
+
+def _check(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """Refuse tables that do not fit each other; return the geometries of their distances."""
+    if len(tables) < MODELS_NEEDED:
+        raise DataError(
+            f"{len(tables)} table of distances; variation needs at least {MODELS_NEEDED} models, "
+            "trained with different seeds"
+        )
+    first = tables[0]
+    geometries = [name for name in first.columns if name not in ("pair", *KEYS)]
+    for number, table in enumerate(tables):
+        _check_table(table, first, geometries, number)
+    return geometries
+
+
+def _check_table(
+    table: pd.DataFrame, first: pd.DataFrame, geometries: list[str], number: int
+) -> None:
     missing = [name for name in (*KEYS, *geometries) if name not in table.columns]
     if missing or len(table.columns) != len(first.columns):
         raise DataError(
