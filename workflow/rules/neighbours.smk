@@ -1,5 +1,6 @@
 rule measure_neighbours:
     input:
+        subset="<results>/data/all.safetensors",
         model="<results>/models/all/vae.safetensors",
         codes="<results>/models/all/codes.safetensors",
         code=code_of("measure_neighbours"),
@@ -27,8 +28,8 @@ rule measure_neighbours:
         seed=config["seed"],
         device=config["device"],
     shell:
-        "python -m workflow.scripts.measure_neighbours --name all --model {input.model:q} "
-        "--codes {input.codes:q} --points {params.points} "
+        "python -m workflow.scripts.measure_neighbours --name all --subset {input.subset:q} "
+        "--model {input.model:q} --codes {input.codes:q} --points {params.points} "
         "--neighbours {params.neighbours} --candidates {params.candidates} "
         "--settings {params.settings:q} --seed {params.seed} --output {output.table:q} "
         "--output-points {output.points:q} --summary {output.summary:q} "

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 
 from latent_transport.datasets.codes import Codes
+from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.claims.intervals import compare_paths
-from latent_transport.evidence.keys import DIRECT, LATENT, LINE, OURS, RANDOM
+from latent_transport.evidence.keys import DIRECT, LATENT, LINE, OURS, PIXELS, RANDOM
 from latent_transport.evidence.measures.labels import (
     choose_points,
     describe_points,
@@ -30,6 +32,7 @@ log = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", required=True, help="of the model, e.g. all")
+    parser.add_argument("--subset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--points", type=int, required=True, help="test images to compare")
@@ -61,11 +64,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     log.info("%d of %d geodesics solved", solved, len(rows) * (len(rows) - 1) // 2)
     log.info("neighbours of %.1f %% of the points certified", 100 * certified)
 
+    images = load_subset(arguments.subset).images[rows].astype(np.float64)  # (N, D)
     matrices = {
         OURS: found.search.distances,
         LATENT: found.latent,
         LINE: found.line,
         DIRECT: found.direct,
+        PIXELS: cdist(images, images),
     }
     points = describe_points(codes, rows)
     table = judge_distances(matrices, points, partial=OURS, neighbours=neighbours, seed=seed)
@@ -83,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     compared = table[["model", "point", "distance", "accuracy", "purity"]]
     compared = compared.rename(columns={"point": "pair", "distance": "path"}).assign(kind=RANDOM)
-    save_table(compare_paths(compared, [LATENT], seed=seed), arguments.summary)
+    save_table(compare_paths(compared, [LATENT, PIXELS], seed=seed), arguments.summary)
 
 
 if __name__ == "__main__":
