@@ -12,7 +12,15 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from latent_transport.datasets.catalogue import FILES, TITLES
 from latent_transport.datasets.folders import find_data
-from latent_transport.evidence.keys import CONV, FREE_BITS, NARROW, OURS, PLAIN, REPLICATES, SEQUENCES
+from latent_transport.evidence.keys import (
+    CONV,
+    FREE_BITS,
+    NARROW,
+    OURS,
+    PLAIN,
+    REPLICATES,
+    SEQUENCES,
+)
 from latent_transport.evidence.peers.catalogue import PEERS
 from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -47,9 +55,7 @@ EVIDENCE_PARTS = [
 NAMES += [part for part in EVIDENCE_PARTS if PARTS[part].drawn]
 # Parts whose rules there are: those asked for, and those that others are measured by.
 RULED_PARTS = list(
-    dict.fromkeys(
-        name for part in EVIDENCE_PARTS for name in (*PARTS[part].measured_by, part)
-    )
+    dict.fromkeys(name for part in EVIDENCE_PARTS for name in (*PARTS[part].measured_by, part))
 )
 
 FIGURES = expand("<results>/figures/{name}.{format}", name=NAMES, format=FORMATS)
@@ -136,7 +142,7 @@ def schedule_of(wildcards):
 
 def free_bits_of(wildcards):
     """Nats of each latent dimension that a model's training does not charge for."""
-    return REPLICATED[FREE_BITS]["free_bits"] if base_of(wildcards) == FREE_BITS else 0
+    return REPLICATED["free_bits"]["nats"] if base_of(wildcards) == FREE_BITS else 0
 
 
 def options_of_digits(wildcards):

@@ -4,9 +4,7 @@ rule judge_paths:
         model=rules.train_vae.output.model,
         judge=lambda wildcards: expand(rules.train_vae.output.model, model=judge_of(wildcards)),
         # Of a training of its own: the strengths of weights are chosen by the other one.
-        classifier=expand(
-            rules.train_classifier.output.classifier, classifier="classifier-seed1"
-        ),
+        classifier=expand(rules.train_classifier.output.classifier, classifier="classifier-seed1"),
         pairs=rules.choose_pairs.output,
         curves=curves_of,
         code=code_of("judge_paths"),
@@ -26,9 +24,9 @@ rule judge_paths:
     params:
         paths=compared_in,
         images=config["evidence"]["images"],
-        samples=lambda wildcards: (
-            REPLICATED if is_replicate(wildcards) else config["evidence"]
-        )["importance_samples"],
+        samples=lambda wildcards: (REPLICATED if is_replicate(wildcards) else config["evidence"])[
+            "importance_samples"
+        ],
         seed=config["seed"],
         device=config["device"],
     shell:
