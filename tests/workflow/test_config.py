@@ -224,7 +224,7 @@ def test_replicates_are_what_their_names_say(repository):
     }
     for name, command in trained.items():
         assert "data/all.safetensors" in command
-        assert '"epochs": 10' in command
+        assert '"epochs": 8' in command
         assert "--seed 2024 " in command
         assert ('"latent_dim": 10' in command) == (name == "narrow")
         assert ("--free-bits 0.5 " in command) == (name == "free-bits")

@@ -146,7 +146,7 @@ def schedule_of(wildcards):
 
 def free_bits_of(wildcards):
     """Nats of each latent dimension that a model's training does not charge for."""
-    return REPLICATED[FREE_BITS]["free_bits"] if base_of(wildcards) == FREE_BITS else 0
+    return REPLICATED["free_bits"]["nats"] if base_of(wildcards) == FREE_BITS else 0
 
 
 def options_of_digits(wildcards):

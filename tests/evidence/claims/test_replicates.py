@@ -23,10 +23,12 @@ def find_error(interval):
 
 @pytest.mark.parametrize(("between", "within"), [(1.0, 0.0), (1.0, 1.0), (0.2, 2.0)])
 def test_width_is_that_of_the_mean_of_a_nested_normal_model(between, within):
-    models, pairs = 400, 50
+    models, pairs = 150, 20
     values = draw_nested(models, pairs, between=between, within=within)
     expected = np.sqrt(between**2 / models + 2 * within**2 / (models * pairs))
-    assert find_error(bootstrap_nested(values, seed=1)) == pytest.approx(expected, rel=0.08)
+    assert find_error(bootstrap_nested(values, seed=1, resamples=4000)) == pytest.approx(
+        expected, rel=0.08
+    )
 
 
 @pytest.mark.parametrize(("models", "pairs"), [(4, 9), (6, 5)])
@@ -52,7 +54,7 @@ def test_intervals_of_few_models_hold_the_variance_of_their_mean():
 
 
 def test_many_pairs_of_one_model_are_no_many_models():
-    values = draw_nested(3, 1000, between=1, within=0.01)
+    values = draw_nested(3, 200, between=1, within=0.01)
     found = bootstrap_nested(values, seed=0)
     assert found.high - found.low > np.ptp(values.mean(-1)) / 2
 

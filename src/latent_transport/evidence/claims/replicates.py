@@ -62,16 +62,11 @@ def bootstrap_nested(
 def _draw_weights(groups: int, models: int, pairs: int, seed: int, resamples: int) -> np.ndarray:
     """Weight of each value in the mean of each resample: (resamples, groups models pairs)."""
     rng = np.random.default_rng(seed)
-    size, drawn = groups * models * pairs, max(1, models - 1)
-    counts = np.zeros(resamples * size)
-    first = size * np.arange(resamples)[:, None]  # where the values of each resample begin
-    for group in range(groups):
-        for _ in range(drawn):
-            model = rng.integers(models, size=(resamples, 1))
-            pair = rng.integers(pairs, size=(resamples, pairs))
-            place = first + (group * models + model) * pairs + pair  # (resamples, pairs)
-            counts += np.bincount(place.ravel(), minlength=len(counts))
-    return counts.reshape(resamples, size) / (groups * drawn * pairs)
+    drawn = max(1, models - 1)
+    times = rng.multinomial(drawn, np.full(models, 1 / models), size=(resamples, groups))
+    # A model that is drawn several times has pairs drawn as often.
+    counts = rng.multinomial(times * pairs, np.full(pairs, 1 / pairs))
+    return counts.reshape(resamples, -1) / (groups * drawn * pairs)
 
 
 def compare_replicates(
