@@ -15,7 +15,8 @@ API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find
 # What an installation is made of, beside the modules that it finds where they are.
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
-.PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test lint clean
+.PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test \
+	test_adapters lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -66,6 +67,10 @@ test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(SNAKEMAKE) --configfile config/quick.yaml
 
+# With the libraries whose models lt.adapt takes, in an environment of their own: they want an older pandas.
+test_adapters: .venv-adapters/installed
+	.venv-adapters/bin/pytest -n 2 --dist loadfile tests/adapters
+
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -87,4 +92,10 @@ clean:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --upgrade pip
 	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'
+	touch $@
+
+.venv-adapters/installed: $(PACKAGE)
+	$(PYTHON) -m venv .venv-adapters
+	.venv-adapters/bin/pip install --quiet --upgrade pip
+	.venv-adapters/bin/pip install --quiet --editable '.[adapters,test]'
 	touch $@
