@@ -20,6 +20,9 @@ SMALLER = {
     "[100:200]": "[6:12]",
 }
 
+# A page a situation, each of which says what it prints.
+SITUATIONS = ("counts.md", "generators.md", "images.md", "sequences.md")
+
 
 def examples_of(page):
     return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
@@ -33,9 +36,38 @@ def run(examples, page):
     return names
 
 
+def check_page(page, which, capsys, monkeypatch):
+    """Run some examples of a page, and compare what they print with what the page says they do."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = run(examples_of(page)[which], page)
+    said = re.findall(r"```text\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+    assert said
+    printed = capsys.readouterr().out
+    number = r"\d+(?:\.\d+)?"
+    for found, expected in zip(
+        printed.splitlines(), "".join(said[which]).splitlines(), strict=True
+    ):
+        assert re.sub(number, "#", found) == re.sub(number, "#", expected)
+        numbers = [[float(x) for x in re.findall(number, line)] for line in (found, expected)]
+        # Other processors round otherwise, and training makes more of it.
+        assert numbers[0] == pytest.approx(numbers[1], rel=0.05, abs=0.1)
+    return names
+
+
 def test_pages_with_examples_are_those_run_here():
     pages = {path.name for path in DOCS.glob("*.md") if examples_of(path.name)}
-    assert pages == {"distances.md", "families.md", "own-decoder.md", "solver.md"}
+    others = {"distances.md", "families.md", "own-decoder.md", "solver.md"}
+    assert pages == {*others, *SITUATIONS, "other-libraries.md"}
+
+
+@pytest.mark.parametrize("page", SITUATIONS)
+def test_pages_print_what_they_say(page, capsys, monkeypatch):
+    check_page(page, slice(None), capsys, monkeypatch)
+
+
+def test_examples_of_arrays_print_what_they_say(capsys, monkeypatch):
+    # The rest of the page needs another library: tests/adapters/libraries/test_page.py.
+    check_page("other-libraries.md", slice(1), capsys, monkeypatch)
 
 
 def test_examples_of_distances_hold():
