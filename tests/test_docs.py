@@ -66,7 +66,7 @@ def test_pages_print_what_they_say(page, capsys, monkeypatch):
 
 
 def test_examples_of_arrays_print_what_they_say(capsys, monkeypatch):
-    # The rest of the page needs another library: tests/adapters/libraries/test_other_libraries_page.py.
+    # The rest of the page needs another library, and runs in tests/adapters/libraries/.
     check_page("other-libraries.md", slice(1), capsys, monkeypatch)
 
 
