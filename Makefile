@@ -7,15 +7,11 @@ REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
 # What a killed run left half-done is done again.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
-# Faces import their names late, which pdoc does not see: it is given the modules, but for those that
-# need a GPU's Triton or a peer's environment.
-API := $(subst /,.,$(patsubst src/%.py,%,$(filter-out %/__init__.py,$(shell find src/latent_transport \
-	-name '*.py' ! -name 'triton_*' ! -path '*/peers/finslerax.py' ! -path '*/peers/geomstats.py' | sort))))
-
 # What an installation is made of, beside the modules that it finds where they are.
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
-.PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test lint clean
+.PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test \
+	test_adapters lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -57,14 +53,18 @@ check: .venv/installed
 archive: .venv/installed
 	$(SNAKEMAKE) archive --configfile $(CONFIG)
 
-# HTML pages of every public name, from its docstring: build/api/index.html.
+# The site, build/site/index.html: a broken link, or an example that fails, is an error.
 docs: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[docs]'
-	$(BIN)/pdoc $(API) --docformat numpy --math --output-directory build/api
+	MPLBACKEND=agg $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile
 	$(SNAKEMAKE) --configfile config/quick.yaml
+
+# With the libraries whose models lt.adapt takes, in an environment of their own: they want an older pandas.
+test_adapters: .venv-adapters/installed
+	.venv-adapters/bin/pytest -n 2 --dist loadfile tests/adapters
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -87,4 +87,10 @@ clean:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --upgrade pip
 	.venv-peers/bin/pip install --quiet --editable '.[pipeline,peers]'
+	touch $@
+
+.venv-adapters/installed: $(PACKAGE)
+	$(PYTHON) -m venv .venv-adapters
+	.venv-adapters/bin/pip install --quiet --upgrade pip
+	.venv-adapters/bin/pip install --quiet --editable '.[adapters,test]'
 	touch $@

@@ -4,7 +4,7 @@ from importlib.metadata import version as find_version
 
 project = "latent-transport"
 author = "The latent-transport developers"
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author
 version = release = find_version("latent-transport")
 
 extensions = [

@@ -27,9 +27,14 @@ INNER = {
         *("problems", "base", "lengths", "catalogue", "workers"),
         ("finslerax", "geomstats", "ours", "solve_bvp", "stochman"),
     ),
+    "latent_transport.adapters": (
+        *("decoder", "arguments", "outputs", "twins"),
+        ("diffusers", "modules", "pythae", "scvi", "stochman"),
+        *("arrays", "adapt"),
+    ),
     "latent_transport.geodesics": (
         *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
-        *("paths", "graphs", "stochman", "choice", "connect", "settings"),
+        *("images", "paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
     "latent_transport.maps": ("momenta", "logarithm", "exponential"),
     "latent_transport.models": (

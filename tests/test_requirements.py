@@ -149,3 +149,8 @@ def test_names_may_be_imported_at_once(alone):
     # Packages that load their names late do so at once where this variable is set.
     done = alone("import os\nos.environ['EAGER_IMPORT'] = '1'\nimport latent_transport\n")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_library_moves_no_pandas():
+    # anndata, and with it scvi-tools, allows no pandas 3: the library must not ask for one.
+    assert "pandas" not in ranges()

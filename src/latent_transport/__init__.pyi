@@ -1,3 +1,6 @@
+from .adapters.adapt import adapt as adapt
+from .adapters.arrays import adapt_numpy as adapt_numpy
+from .adapters.decoder import AdaptedDecoder as AdaptedDecoder
 from .datasets.codes import active_dimensions as active_dimensions
 from .distributions.dirac import Dirac as Dirac
 from .distributions.family import Family as Family
@@ -12,6 +15,7 @@ from .geodesics.connect import connecting_geodesics as connecting_geodesics
 from .geodesics.curves import CubicSpline as CubicSpline
 from .geodesics.drawing import plot_latent as plot_latent
 from .geodesics.graphs import NeighbourGraph as NeighbourGraph
+from .geodesics.images import plot_images as plot_images
 from .geodesics.paths import Geodesics as Geodesics
 from .geodesics.paths import load_geodesics as load_geodesics
 from .geodesics.settings import SolverSettings as SolverSettings
@@ -26,6 +30,7 @@ from .geometries.base import Geometry as Geometry
 from .geometries.combined import Combined as Combined
 from .geometries.conformal import Conformal as Conformal
 from .geometries.conformal import LatentEuclidean as LatentEuclidean
+from .geometries.metric import LatentMetric as LatentMetric
 from .geometries.riemannian import Euclidean as Euclidean
 from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2

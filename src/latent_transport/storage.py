@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import safetensors
 import safetensors.numpy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE_SUFFIXES = (".csv", ".parquet")
 
@@ -122,7 +125,7 @@ def load_metadata(path: str | Path) -> dict[str, str]:
         return file.metadata() or {}
 
 
-def save_table(frame: pd.DataFrame, path: str | Path) -> None:
+def save_table(frame: "pd.DataFrame", path: str | Path) -> None:
     """Write a table, without its index, as CSV or Parquet by the suffix of ``path``.
 
     In CSV every float has the fewest digits that give its exact value back at its own precision;
@@ -142,7 +145,7 @@ def save_table(frame: pd.DataFrame, path: str | Path) -> None:
             frame.to_parquet(temporary, index=False, engine="pyarrow")
 
 
-def load_table(path: str | Path) -> pd.DataFrame:
+def load_table(path: str | Path) -> "pd.DataFrame":
     """Read a table that :func:`save_table` wrote.
 
     Raises
@@ -152,6 +155,8 @@ def load_table(path: str | Path) -> pd.DataFrame:
     ValueError
         If the suffix is neither ``.csv`` nor ``.parquet``.
     """
+    import pandas as pd  # which the library has no use for, but for these tables of the pipeline's
+
     suffix = _table_suffix(path)
     path = _existing(path)
     try:

@@ -37,7 +37,12 @@ def as_list(z):
     return list(as_dict(z).values())
 
 
-DECODERS = {"dict": as_dict, "tuple": as_tuple, "list": as_list}
+def as_nest(z):
+    first, second, third = as_list(z)
+    return {"data": (first, [second]), "label": third}
+
+
+DECODERS = {"dict": as_dict, "tuple": as_tuple, "list": as_list, "nest": as_nest}
 every_decoder = pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
 
 
@@ -109,6 +114,7 @@ def test_distributions_of_a_dict_are_told_by_their_names():
 @pytest.mark.parametrize(
     ("output", "message"),
     [
+        (lambda z: {"image": Normal(z, 1.0), "of": "x"}, r"returns a dict of \(Normal, str\); ex"),
         (lambda z: (z, z), r"returns a tuple of \(Tensor, Tensor\); expected distributions alone"),
         (lambda z: {"x": Normal(z, 1.0), "y": None}, r"dict of \(Normal, NoneType\)"),
         (lambda z: [], r"returns a list of \(\)"),

@@ -225,6 +225,24 @@ def test_one_endpoint_is_paired_with_each_of_the_others():
     torch.testing.assert_close(fan(T), every(T))
 
 
+def test_arrays_are_taken_as_the_decoder_computes():
+    network = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 9))
+    z0, z1 = torch.randn(2, 3, 2)
+    whole, bare = Wasserstein1(network), Wasserstein1(lambda z: Normal(network(z), 1.0))
+    for geometry, dtype in ((bare, torch.float32), (whole, torch.float32), (whole, torch.float64)):
+        network.to(dtype)
+        paths = connecting_geodesics(geometry, z0.numpy(), z1.double().numpy())
+        assert paths.start.dtype == paths.length.dtype == dtype
+        expected = connecting_geodesics(geometry, z0.to(dtype), z1.to(dtype))
+        torch.testing.assert_close(paths.length, expected.length)
+    mixed = connecting_geodesics(Wasserstein1(network), z0.double(), z1.numpy())
+    assert mixed.start.dtype == mixed.end.dtype == torch.float64
+    with pytest.raises(
+        TypeError, match=r"z0 is a ndarray; expected a floating-point tensor \(B, d"
+    ):
+        connecting_geodesics(Wasserstein1(network), z0.numpy() > 0, z1)
+
+
 def test_arguments_and_gradients_are_left_alone():
     geometry = Wasserstein1(make_network("logistic"))
     z0, z1 = draw(2, 2).requires_grad_(), draw(2, 2, seed=1)

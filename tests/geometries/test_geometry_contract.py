@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.combined import Combined
 from latent_transport.geometries.conformal import Conformal, LatentEuclidean
+from latent_transport.geometries.metric import LatentMetric
 from latent_transport.geometries.riemannian import Euclidean, FisherRao, Wasserstein2
 from latent_transport.geometries.wasserstein1 import Wasserstein1
 from latent_transport.models.densities import AggregatePosterior
@@ -44,6 +45,17 @@ def weigh(cases: dict[str, Make]) -> dict[str, Make]:
     return {f"Conformal-{name}": partial(make, base) for name, base in cases.items()}
 
 
+def make_metric(**like) -> Geometry:
+    eye = torch.eye(2).to(**DOUBLE | like)
+
+    def metric(z: torch.Tensor) -> torch.Tensor:
+        return (
+            eye * (1 + z.square().sum(-1))[:, None, None] + z.sin()[:, :, None] * z.sin()[:, None]
+        )
+
+    return LatentMetric(metric)
+
+
 def make_latent(**like) -> Geometry:
     return LatentEuclidean()
 
@@ -67,6 +79,7 @@ RIEMANNIAN = {
     **pull_back(Euclidean, FAMILIES),
     **pull_back(FisherRao, FAMILIES[:-1]),
     "LatentEuclidean": make_latent,
+    "LatentMetric": make_metric,
 }
 LOGISTIC = {
     name: make
@@ -88,7 +101,7 @@ WEIGHTED |= weigh(
 )
 CASES |= WEIGHTED
 # Elsewhere a distance is a midpoint rule, for neighbours on a curve only.
-METRICS = sorted(set(CASES) - set(WEIGHTED) - {"FisherRao-logistic"})
+METRICS = sorted(set(CASES) - set(WEIGHTED) - {"FisherRao-logistic", "LatentMetric"})
 WITHOUT_DIRECTION = sorted(RIEMANNIAN) + [
     name for name in WEIGHTED if not name.endswith(("Wasserstein1-logistic", "-Combined"))
 ]

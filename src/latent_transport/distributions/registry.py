@@ -4,7 +4,7 @@ To support a further distribution, write its family in a module of its own, and 
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -208,8 +208,8 @@ def factors(distribution: DecoderOutput) -> Distribution:
     """Per-variable distributions of what a decoder returns.
 
     Those inside of Independent, Diracs for a plain tensor, normals for a multivariate normal of
-    independent variables, counts of scvi and Pyro as ours; of a tuple, list or dict, all of them,
-    one after the other.
+    independent variables, counts of scvi and Pyro as ours; of a tuple, list or dict, which may hold
+    others, all of them, one after the other.
 
     Raises
     ------
@@ -220,8 +220,7 @@ def factors(distribution: DecoderOutput) -> Distribution:
     if isinstance(distribution, Tensor):
         return Dirac(distribution, validate_args=False)
     if isinstance(distribution, Sequence | Mapping):
-        given = distribution.values() if isinstance(distribution, Mapping) else distribution
-        parts = list(given)
+        parts = list(_unpack(distribution))
         if not parts or not all(isinstance(part, Distribution) for part in parts):
             names = ", ".join(type(part).__name__ for part in parts)
             raise TypeError(
@@ -241,6 +240,15 @@ def factors(distribution: DecoderOutput) -> Distribution:
     if isinstance(found, MultivariateNormal | LowRankMultivariateNormal):
         return _factor_normal(found)
     return read_counts(found) or found
+
+
+def _unpack(given: Any) -> Iterator[Any]:
+    """What tuples, lists and dicts hold, also inside of each other."""
+    if not isinstance(given, Sequence | Mapping) or isinstance(given, str):
+        yield given
+        return
+    for part in given.values() if isinstance(given, Mapping) else given:
+        yield from _unpack(part)
 
 
 def _factor_normal(distribution: MultivariateNormal | LowRankMultivariateNormal) -> Normal:

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-_NEEDED = ("kmedoids", "matplotlib", "seaborn", "sklearn")
+_NEEDED = ("kmedoids", "matplotlib", "pandas", "seaborn", "sklearn")
 
 if _missing := [name for name in _NEEDED if find_spec(name) is None]:
     raise ImportError(

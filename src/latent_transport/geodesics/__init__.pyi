@@ -3,6 +3,7 @@ from .curves import CubicSpline as CubicSpline
 from .curves import Curve as Curve
 from .drawing import plot_latent as plot_latent
 from .graphs import NeighbourGraph as NeighbourGraph
+from .images import plot_images as plot_images
 from .paths import FINE_SEGMENTS as FINE_SEGMENTS
 from .paths import Geodesics as Geodesics
 from .paths import load_geodesics as load_geodesics

@@ -2,10 +2,12 @@
 
 import math
 import warnings
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from latent_transport.checks import check_floating, check_precision, holds
 from latent_transport.geodesics.choice import choose_solver
@@ -31,8 +33,8 @@ BULGE = 0.5  # of random starts, in distances of the ends
 
 def connecting_geodesics(
     geometry: Geometry,
-    z0: Tensor,
-    z1: Tensor,
+    z0: Tensor | np.ndarray,
+    z1: Tensor | np.ndarray,
     *,
     solver: Solver | SolverName | None = None,
     controls: Count = "auto",
@@ -57,8 +59,10 @@ def connecting_geodesics(
     ----------
     geometry : Geometry
         Such as ``Wasserstein1(decoder)``; the decoder is on the device of the points.
-    z0, z1 : Tensor, shape (B, d) or (d,)
-        Endpoints, in latent units; a single one is paired with each of the others.
+    z0, z1 : Tensor or ndarray, shape (B, d) or (d,)
+        Endpoints, in latent units; a single one is paired with each of the others. A NumPy array
+        becomes a tensor of the dtype and device of the other end, if that is a tensor, or else of
+        the decoder's parameters, if it is a module; else of torch's default dtype, on the CPU.
     solver : Solver, or "gauss-newton", "lbfgs", "adam" or "stochman", optional
         ``GaussNewton()`` by default; a name stands for that solver with its defaults.
     controls : int or "auto", optional
@@ -115,7 +119,7 @@ def connecting_geodesics(
             "Geometry: wrap the decoder, such as Wasserstein1(decoder)"
         )
     with outside_inference_mode():
-        z0, z1 = _check_endpoints(z0, z1)
+        z0, z1 = _check_endpoints(*_as_tensors(geometry, z0, z1))
         _check_count("controls", controls, 2, "a cubic spline has")
         _check_count("points", points, 3, "a curve's energy needs")
         if start != "line" and not isinstance(start, NeighbourGraph):
@@ -190,6 +194,31 @@ def _check_decoded(geometry: Geometry, z: Tensor, name: str) -> None:
         return z
 
     map_rows(check, z)
+
+
+def _as_tensors(
+    geometry: Geometry, z0: Tensor | np.ndarray, z1: Tensor | np.ndarray
+) -> tuple[Tensor, Tensor]:
+    """Endpoints, of which NumPy arrays of numbers become tensors; what is neither is left."""
+    like = next((z for z in (z0, z1) if isinstance(z, Tensor)), None)
+    if like is None:
+        like = next((x for x in _find_parameters(geometry.decoder) if x.is_floating_point()), None)
+    like = torch.empty(()) if like is None else like
+
+    def convert(z: Any) -> Tensor:
+        if isinstance(z, np.ndarray) and z.dtype.kind in "fiu":
+            return torch.from_numpy(np.array(z, np.float64)).to(like.device, like.dtype)
+        return z
+
+    return convert(z0), convert(z1)
+
+
+def _find_parameters(decoder: object) -> Iterator[Tensor]:
+    """Parameters and buffers of a decoder, as far as it is, or holds, a module."""
+    held = (decoder, *(getattr(decoder, name, None) for name in ("function", "module")))
+    for module in (*held, getattr(held[1], "module", None)):
+        if isinstance(module, nn.Module):
+            yield from (*module.parameters(), *module.buffers())
 
 
 def _check_endpoints(z0: Tensor, z1: Tensor) -> tuple[Tensor, Tensor]:

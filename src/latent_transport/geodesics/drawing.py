@@ -66,7 +66,7 @@ def plot_latent(
     TypeError
         If ``geometry`` is no Geometry.
     """
-    plt = _import_pyplot()
+    plt = import_pyplot()
     if not isinstance(geometry, Geometry):
         raise TypeError(
             f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
@@ -107,7 +107,8 @@ def plot_latent(
     return axes
 
 
-def _import_pyplot() -> ModuleType:
+def import_pyplot() -> ModuleType:
+    """Import matplotlib, or name the extra that has it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:

@@ -6,6 +6,7 @@ from .conformal import LatentEuclidean as LatentEuclidean
 from .decoded import Decoded as Decoded
 from .measures import FINE_SEGMENTS as FINE_SEGMENTS
 from .measures import measure_curves as measure_curves
+from .metric import LatentMetric as LatentMetric
 from .riemannian import Euclidean as Euclidean
 from .riemannian import FisherRao as FisherRao
 from .riemannian import Wasserstein2 as Wasserstein2

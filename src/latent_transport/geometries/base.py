@@ -34,6 +34,20 @@ Decoder = Callable[[Tensor], DecoderOutput]
 
 FEW_AXES = 32  # of the latent space, along which points are differentiated at once in any case
 
+EXPORTED = (
+    "a program that was exported for one number of points: export it for any, by "
+    "dynamic_shapes=({0: torch.export.Dim.AUTO},)"
+)
+HINTS = {
+    "dtype": "if the decoder computes in another dtype than the points have, convert the one or "
+    "the other with .to(...)",
+    "nference tensor": "a model made or loaded under torch.inference_mode() cannot be "
+    "differentiated: make it outside, or under torch.no_grad()",
+    "Guard failed": EXPORTED,
+    "shape[0] to be equal to": EXPORTED,
+}
+"""What to do about errors of a decoder that have these words."""
+
 FUSED_ATTENTION = ("scaled_dot_product", "transformer_encoder_layer", "multi_head_attention")
 
 
@@ -122,16 +136,9 @@ class Geometry(ABC):
                     f"raised by the decoder, called with latent points of shape "
                     f"{tuple(flat.shape)}, {z.dtype} on {z.device}"
                 )
-                if "dtype" in str(error):
-                    error.add_note(
-                        "if the decoder computes in another dtype than the points have, convert "
-                        "the one or the other with .to(...)"
-                    )
-                if "nference tensor" in str(error):
-                    error.add_note(
-                        "a model made or loaded under torch.inference_mode() cannot be "
-                        "differentiated: make it outside, or under torch.no_grad()"
-                    )
+                for words, hint in HINTS.items():
+                    if words in str(error):
+                        error.add_note(hint)
                 raise
             family = family_of(distribution)
         shape = tuple(distribution.batch_shape)

@@ -53,7 +53,7 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     ends = [flatten_points(points[0].detach())[:1], flatten_points(points[-1].detach())[-1:]]
     if not all(map(len, ends)):
         return
-    with torch.no_grad(), _refuse_train_mode():
+    with torch.no_grad(), _refuse_layers():
         alone = [decode(z) for z in ends]
         again, together = decode(ends[0]), decode(torch.cat(ends))
     if not _agree(alone[0], again):
@@ -81,15 +81,22 @@ def _agree(p: Decoded, q: Decoded) -> bool:
 
 
 @contextmanager
-def _refuse_train_mode() -> Iterator[None]:
-    """Refuse layers that behave otherwise in train mode, where they are in it, before they run.
+def _refuse_layers() -> Iterator[None]:
+    """Refuse layers before they run: quantised, or in train mode where that matters to them.
 
     Only what this thread calls counts; torch's hook is for all threads.
     """
     thread = threading.get_ident()
 
     def refuse(module: nn.Module, _: object) -> None:
-        if module.training and threading.get_ident() == thread and _depends_on_mode(module):
+        if threading.get_ident() != thread:
+            return
+        if ".quantized." in type(module).__module__:
+            raise ValueError(
+                f"the decoder's {type(module).__name__} is quantised: what it gives moves in "
+                "steps, and has no derivative; expected the decoder from before it was quantised"
+            )
+        if module.training and _depends_on_mode(module):
             raise ValueError(
                 f"the decoder is in train mode, in which its {type(module).__name__} gives a point "
                 "no value of its own; call decoder.eval() first"

@@ -193,6 +193,8 @@ class Newton:
         in the energy, and a minimum of its own.
         """
         outcome = torch.full_like(rows, Outcome.CONVERGED)  # (c,)
+        if len(rows) == 0:  # not every decoder takes no points
+            return outcome
         for other in others:
             _, gradient = other(rows, state.controls[rows])  # (c, P, d)
             slope = preconditioner.whiten(rows, gradient.flatten(1))  # (c, n)
