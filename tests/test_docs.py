@@ -35,7 +35,7 @@ def run(examples, page):
 
 def test_pages_with_examples_are_those_run_here():
     pages = {path.name for path in DOCS.glob("*.md") if examples_of(path.name)}
-    assert pages == {"distances.md", "families.md", "own-decoder.md", "solver.md"}
+    assert pages == {"distances.md", "families.md", "own-decoder.md", "solver.md", "statistics.md"}
 
 
 def test_examples_of_distances_hold():
@@ -46,6 +46,18 @@ def test_examples_of_distances_hold():
     torch.testing.assert_close(names["length"], distances[0, 1:], rtol=1e-3, atol=0)
     torch.testing.assert_close(names["ends"], z[1:], rtol=0, atol=1e-2)
     assert names["downhill"] @ z.mean(0) > 0
+
+
+def test_examples_of_statistics_hold():
+    names = run(examples_of("statistics.md"), "statistics.md")
+    mean, median, pca = names["mean"], names["median"], names["pca"]
+    assert mean.converged
+    assert median.converged
+    assert median.distances.mean() < mean.distances.mean()
+    assert sorted(set(names["labels"])) == [0, 1]
+    assert len(names["medoids"].medoid_indices_) == 2
+    assert pca.explained_variance_ratio_.sum() == pytest.approx(1)
+    torch.testing.assert_close(names["again"], names["z"], rtol=0, atol=1e-2)
 
 
 def test_examples_of_the_solver_hold():

@@ -32,6 +32,10 @@ INNER = {
         *("paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
     "latent_transport.maps": ("momenta", "logarithm", "exponential"),
+    "latent_transport.statistics": (
+        *("estimators", "distances", "fans", "centres", "assignment", "clusters", "means"),
+        "components",
+    ),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
         *("uncertainty", "ensembles", "loading"),

@@ -49,5 +49,10 @@ from .models.uncertainty import fit_uncertainty as fit_uncertainty
 from .models.uncertainty import load_uncertainty as load_uncertainty
 from .models.vae import VAE as VAE
 from .models.vae import load_vae as load_vae
+from .statistics.clusters import GeodesicKMeans as GeodesicKMeans
+from .statistics.clusters import GeodesicKMedoids as GeodesicKMedoids
+from .statistics.components import GeodesicPCA as GeodesicPCA
 from .statistics.distances import distance_matrix as distance_matrix
 from .statistics.distances import geodesic_distance as geodesic_distance
+from .statistics.means import FrechetMean as FrechetMean
+from .statistics.means import frechet_mean as frechet_mean
