@@ -46,6 +46,9 @@ def test_examples_of_distances_hold():
     torch.testing.assert_close(names["length"], distances[0, 1:], rtol=1e-3, atol=0)
     torch.testing.assert_close(names["ends"], z[1:], rtol=0, atol=1e-2)
     assert names["downhill"] @ z.mean(0) > 0
+    assert names["moved"].shape == (3, 2)
+    expected = torch.tensor([4.0, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(names["curvature"], expected, rtol=2e-2, atol=0)
 
 
 def test_examples_of_statistics_hold():

@@ -31,7 +31,9 @@ INNER = {
         *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
         *("paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
-    "latent_transport.maps": ("momenta", "logarithm", "exponential"),
+    "latent_transport.maps": (
+        *("momenta", "logarithm", "segments", "exponential", "transport", "curvature"),
+    ),
     "latent_transport.statistics": (
         *("estimators", "distances", "fans", "centres", "assignment", "clusters", "means"),
         "components",

@@ -31,11 +31,14 @@ from .geometries.riemannian import FisherRao as FisherRao
 from .geometries.riemannian import Wasserstein2 as Wasserstein2
 from .geometries.subspaces import Subspace as Subspace
 from .geometries.wasserstein1 import Wasserstein1 as Wasserstein1
+from .maps.curvature import flag_curvature as flag_curvature
+from .maps.curvature import sectional_curvature as sectional_curvature
 from .maps.exponential import Shots as Shots
 from .maps.exponential import exponential_map as exponential_map
 from .maps.exponential import shoot_geodesics as shoot_geodesics
 from .maps.logarithm import initial_velocities as initial_velocities
 from .maps.logarithm import logarithm_map as logarithm_map
+from .maps.transport import parallel_transport as parallel_transport
 from .models.blurring import BlurredDecoder as BlurredDecoder
 from .models.catalogue import GEOMETRIES as GEOMETRIES
 from .models.densities import AggregatePosterior as AggregatePosterior

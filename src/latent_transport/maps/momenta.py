@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import DEGREE, CubicSpline, Curve
+from latent_transport.geodesics.solvers.mean_metric import segment_tensors
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
 from latent_transport.geodesics.solvers.objective import differentiate_energy
 from latent_transport.geometries.base import Geometry
@@ -92,6 +93,31 @@ def mixed_matrices(geometry: Geometry, x: Tensor, y: Tensor) -> Tensor:
     ends = torch.stack((x, x + generic_directions(y - x)), 1)  # (B, 2, d)
     matrix, _ = normal_matrix(geometry, ends, basis)  # (B, 2 d, 2 d)
     return -matrix[:, :dims, dims:]
+
+
+def fundamental_tensors(geometry: Geometry, z: Tensor, v: Tensor) -> Tensor:
+    r"""Fundamental tensors :math:`\tfrac12 \nabla_v^2 F^2(z, v)`, (B, d, d), at z and v (B, d).
+
+    What :meth:`Geometry.tensor` gives, and the curvature that a norm that is not Euclidean has of
+    its own, from short segments to both sides of z. Positive semi-definite.
+    """
+    if geometry.riemannian:
+        return geometry.tensor(z, v)
+    step = SHORT * generic_directions(v)  # (B, d)
+
+    def compute(count: int) -> Tensor:
+        some = z[:1].expand(count, -1)  # (count, d)
+        return segment_tensors(geometry, some, geometry.decode(some + step[:1]))
+
+    size = count_rows(geometry.row_sizes.measure("fundamental tensors", z, compute))
+    parts = []
+    for rows in torch.arange(len(z), device=z.device).split(size):
+        ahead, behind = (geometry.decode(z[rows] + side[rows]) for side in (step, -step))
+        both = segment_tensors(geometry, z[rows], ahead) + segment_tensors(
+            geometry, z[rows], behind
+        )
+        parts.append(both / 2)  # (b, d, d)
+    return torch.cat(parts)
 
 
 def generic_directions(v: Tensor) -> Tensor:

@@ -9,7 +9,12 @@ from torch import Tensor
 from latent_transport.checks import holds
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geometries.base import Geometry
-from latent_transport.maps.momenta import apply, end_momenta, generic_directions, invert
+from latent_transport.maps.momenta import (
+    apply,
+    end_momenta,
+    fundamental_tensors,
+    generic_directions,
+)
 from latent_transport.statistics.fans import Precision, curves_of, move_starts, solve_fan
 
 PAIRS = 12  # of steps and changes of the gradient that are remembered
@@ -17,7 +22,7 @@ DAMPED = 0.2  # share of the model's curvature that a pair shows at least (Powel
 ARMIJO = 1e-4  # share of what a step promises that it brings at least
 SHORTEST = 1e-3  # part of a step below which none is tried
 LONGEST = 1.0  # of a step, in root mean square distances of the points
-RIDGE = 1e-6  # share of the largest curvature that every direction is given
+IGNORED = 1e-5  # share of the largest curvature up to which a direction is left as it is
 NOISE = 0.3  # of the curves' tolerance, by which an objective may seem to rise
 ROUNDED = 256  # times the rounding of a centre, up to which a step is none
 AT = 1e-6  # share of a mean distance at which a centre lies on a point
@@ -135,6 +140,8 @@ def descend(
     solved at once, from those of the step before. A median may lie on a point, where the objective
     has a kink: its neighbours jump there if it is better, and leave it as far as the others' pull
     exceeds its weight (Vardi & Zhang 2000, *The multivariate L1-median and associated data depth*).
+    Directions that a decoder all but ignores, with less than a hundred-thousandth of the largest
+    curvature, are left as they are: they lead far away from all points, and win next to nothing.
 
     Parameters
     ----------
@@ -164,7 +171,7 @@ def descend(
     model = _Secants()
     tried = torch.full_like(everyone, -1)  # (G,), points that were jumped to in vain
     for iteration in range(max_iterations + 1):
-        inverse = _regularised_inverse(model.update(fan.matrix))  # (G, d, d)
+        inverse = _invert(model.update(fan.matrix))  # (G, d, d)
         step = -apply(inverse, fan.slope)  # (G, d)
         excess = torch.maximum(fan.excess, _share(fan, inverse))  # (G,)
         active = (excess > tolerance) & (scale >= SHORTEST)  # (G,), not where it is nan
@@ -247,7 +254,7 @@ class _Search:
             fan.value = cloud.sum(fan.energies, count)
             fan.slope = -2 * cloud.sum(momenta, count)
             fan.matrix = 2 * cloud.sum(tensors, count)
-            fan.excess = _share(fan, _regularised_inverse(fan.matrix))
+            fan.excess = _share(fan, _invert(fan.matrix))
             fan.jump = torch.full_like(cloud.group[:1], -1).expand(count)
             return
         distance = fan.energies.sqrt()  # (n,)
@@ -257,11 +264,11 @@ class _Search:
         unit = momenta * inverse.unsqueeze(-1)  # (n, d)
         slope = -cloud.sum(unit, count)  # (g, d)
         fan.matrix = cloud.sum(tensors * inverse[:, None, None], count)
-        metric = _regularised_inverse(cloud.sum(tensors, count))  # (g, d, d)
+        metric = _invert(cloud.sum(tensors, count))  # (g, d, d)
         held = cloud.sum(at.to(distance.dtype), count)  # (g,), weight that a centre lies on
         pull = _norm(metric, slope)  # (g,)
         fan.slope = slope * (1 - held / pull.clamp(min=1e-30)).clamp(min=0).unsqueeze(-1)
-        fan.excess = _share(fan, _regularised_inverse(fan.matrix))
+        fan.excess = _share(fan, _invert(fan.matrix))
         # Without its nearest point, a centre is pulled less than that point's weight: a kink.
         nearest = _argmin(distance.where(~at, torch.inf), cloud.group, count)  # (g,)
         rest = slope + (cloud.weights.unsqueeze(-1) * unit)[nearest]
@@ -272,8 +279,9 @@ class _Search:
         """Metric tensors (n, d, d) at the centres, in the directions of the curves."""
         if self.geometry.riemannian:
             return self.geometry.tensor(fan.centres)[cloud.group]
-        v = generic_directions(fan.curves.derivative(torch.zeros(1))[:, 0])  # (n, d)
-        return self.geometry.tensor(fan.centres[cloud.group], v)
+        v = fan.curves.derivative(torch.zeros(1))[:, 0]  # (n, d)
+        v = torch.where((v == 0).all(-1, keepdim=True), generic_directions(v), v)
+        return fundamental_tensors(self.geometry, fan.centres[cloud.group], v)
 
     def shorten(self, fan: _Fan, step: Tensor) -> Tensor:
         """Steps (G, d), no longer than the points are apart from their centres."""
@@ -314,10 +322,12 @@ class _Secants:
         return matrix
 
 
-def _regularised_inverse(matrix: Tensor) -> Tensor:
-    size = matrix.diagonal(dim1=-2, dim2=-1).amax(-1)[:, None, None]  # (G, 1, 1)
-    unit = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    return invert(matrix + RIDGE * size * unit)
+def _invert(matrices: Tensor) -> Tensor:
+    """Pseudo-inverses (G, d, d), without directions that a decoder ignores; nan if not finite."""
+    finite = torch.isfinite(matrices).all(-1).all(-1)[:, None, None]  # (G, 1, 1)
+    sound = torch.where(finite, matrices, 0)
+    inverses = torch.linalg.pinv(sound, rtol=IGNORED, hermitian=True)  # (G, d, d)
+    return torch.where(finite, inverses, torch.nan)
 
 
 def _norm(inverse: Tensor, p: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.maps.exponential import exponential_map
 from latent_transport.maps.logarithm import logarithm_map
-from latent_transport.maps.momenta import generic_directions
+from latent_transport.maps.momenta import fundamental_tensors
 from latent_transport.statistics.estimators import (
     BaseEstimator,
     Points,
@@ -178,7 +178,7 @@ def _mean_tensor(geometry: Geometry, point: Tensor, v: Tensor) -> Tensor:
     moving = v[(v != 0).any(-1)]  # (m, d)
     if len(moving) == 0:
         moving = torch.eye(v.shape[1], dtype=v.dtype, device=v.device)
-    return geometry.tensor(point.expand_as(moving), generic_directions(moving)).mean(0)
+    return fundamental_tensors(geometry, point.expand_as(moving), moving).mean(0)
 
 
 def _decompose(v: Tensor, metric: Tensor) -> tuple[Tensor, Tensor]:

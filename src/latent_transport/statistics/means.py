@@ -75,7 +75,8 @@ def frechet_mean(
 
     with k = 2, the Fréchet (or Karcher) mean, or k = 1, the geometric median. The minimum is local:
     of several starts the best is kept. All geodesics are solved at once, and followed as the centre
-    moves: coarsely at first, then as ``connecting_geodesics`` does. On Finsler geometries, which
+    moves: coarsely at first, then as ``connecting_geodesics`` does. What a decoder all but ignores
+    stays as at the start. On Finsler geometries, which
     are all reversible here, the same holds. :func:`latent_transport.statistics.centres.descend` has
     the method. Sources: Karcher (1977), *Riemannian center of mass and mollifier smoothing*;
     Fletcher, Venkatasubramanian & Joshi (2009), *The geometric median on Riemannian manifolds*.
