@@ -46,6 +46,7 @@ def test_examples_of_distances_hold():
     torch.testing.assert_close(names["length"], distances[0, 1:], rtol=1e-3, atol=0)
     torch.testing.assert_close(names["ends"], z[1:], rtol=0, atol=1e-2)
     assert names["downhill"] @ z.mean(0) > 0
+    assert names["again"].tolist() == names["neighbours"].kneighbors()[1].tolist()
     assert names["moved"].shape == (3, 2)
     expected = torch.tensor([4.0, 1.0], dtype=torch.float64)
     torch.testing.assert_close(names["curvature"], expected, rtol=2e-2, atol=0)
@@ -61,6 +62,10 @@ def test_examples_of_statistics_hold():
     assert len(names["medoids"].medoid_indices_) == 2
     assert pca.explained_variance_ratio_.sum() == pytest.approx(1)
     torch.testing.assert_close(names["again"], names["z"], rtol=0, atol=1e-2)
+    bowl = (1 + 4 * names["z"].square().sum(-1)).log() / 2
+    torch.testing.assert_close(names["volume"].value, bowl, rtol=0, atol=1e-2)
+    assert (names["uniform"].abs() <= 1).all()
+    assert names["walks"].shape == (12, 5, 2)
 
 
 def test_examples_of_the_solver_hold():

@@ -35,8 +35,17 @@ INNER = {
         *("momenta", "logarithm", "segments", "exponential", "transport", "curvature"),
     ),
     "latent_transport.statistics": (
-        *("estimators", "distances", "fans", "centres", "assignment", "clusters", "means"),
-        "components",
+        *(
+            "estimators",
+            "neighbours",
+            "distances",
+            "fans",
+            "centres",
+            "assignment",
+            "clusters",
+            "means",
+        ),
+        *("components", "randomness"),
     ),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),

@@ -59,3 +59,7 @@ from .statistics.distances import distance_matrix as distance_matrix
 from .statistics.distances import geodesic_distance as geodesic_distance
 from .statistics.means import FrechetMean as FrechetMean
 from .statistics.means import frechet_mean as frechet_mean
+from .statistics.randomness import LogVolume as LogVolume
+from .statistics.randomness import log_volume as log_volume
+from .statistics.randomness import sample_brownian as sample_brownian
+from .statistics.randomness import sample_volume as sample_volume

@@ -5,3 +5,7 @@ from .distances import distance_matrix as distance_matrix
 from .distances import geodesic_distance as geodesic_distance
 from .means import FrechetMean as FrechetMean
 from .means import frechet_mean as frechet_mean
+from .randomness import LogVolume as LogVolume
+from .randomness import log_volume as log_volume
+from .randomness import sample_brownian as sample_brownian
+from .randomness import sample_volume as sample_volume

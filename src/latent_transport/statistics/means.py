@@ -23,7 +23,7 @@ from latent_transport.statistics.fans import COARSE, FINE, solve_fan, straight_f
 CANDIDATES = 64  # points from which the objective is estimated, to start at the best
 EARLY = 10  # times the tolerance, to which coarse geodesics lead
 MAX_ITERATIONS = 50
-TOLERANCE = 1e-4
+TOLERANCE = 3e-4
 
 
 @dataclass(frozen=True)
