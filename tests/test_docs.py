@@ -56,8 +56,8 @@ def check_page(page, which, capsys, monkeypatch):
 
 def test_pages_with_examples_are_those_run_here():
     pages = {path.name for path in DOCS.glob("*.md") if examples_of(path.name)}
-    others = {"distances.md", "families.md", "index.md", "own-decoder.md", "solver.md"}
-    assert pages == {*others, *SITUATIONS, "other-libraries.md"}
+    others = ("distances.md", "families.md", "index.md", "own-decoder.md", "solver.md")
+    assert pages == {*others, *SITUATIONS, "other-libraries.md", "statistics.md"}
 
 
 @pytest.mark.parametrize("page", SITUATIONS)
@@ -78,6 +78,26 @@ def test_examples_of_distances_hold():
     torch.testing.assert_close(names["length"], distances[0, 1:], rtol=1e-3, atol=0)
     torch.testing.assert_close(names["ends"], z[1:], rtol=0, atol=1e-2)
     assert names["downhill"] @ z.mean(0) > 0
+    assert names["again"].tolist() == names["neighbours"].kneighbors()[1].tolist()
+    assert names["moved"].shape == (3, 2)
+    expected = torch.tensor([4.0, 1.0], dtype=torch.float64)
+    torch.testing.assert_close(names["curvature"], expected, rtol=2e-2, atol=0)
+
+
+def test_examples_of_statistics_hold():
+    names = run(examples_of("statistics.md"), "statistics.md")
+    mean, median, pca = names["mean"], names["median"], names["pca"]
+    assert mean.converged
+    assert median.converged
+    assert median.distances.mean() < mean.distances.mean()
+    assert sorted(set(names["labels"])) == [0, 1]
+    assert len(names["medoids"].medoid_indices_) == 2
+    assert pca.explained_variance_ratio_.sum() == pytest.approx(1)
+    torch.testing.assert_close(names["again"], names["z"], rtol=0, atol=1e-2)
+    bowl = (1 + 4 * names["z"].square().sum(-1)).log() / 2
+    torch.testing.assert_close(names["volume"].value, bowl, rtol=0, atol=1e-2)
+    assert (names["uniform"].abs() <= 1).all()
+    assert names["walks"].shape == (12, 5, 2)
 
 
 def test_examples_of_the_solver_hold():

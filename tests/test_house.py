@@ -36,7 +36,22 @@ INNER = {
         *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
         *("images", "paths", "graphs", "stochman", "choice", "connect", "settings"),
     ),
-    "latent_transport.maps": ("momenta", "logarithm", "exponential"),
+    "latent_transport.maps": (
+        *("momenta", "logarithm", "segments", "exponential", "transport", "curvature"),
+    ),
+    "latent_transport.statistics": (
+        *(
+            "estimators",
+            "neighbours",
+            "distances",
+            "fans",
+            "centres",
+            "assignment",
+            "clusters",
+            "means",
+        ),
+        *("components", "randomness"),
+    ),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),
         *("uncertainty", "ensembles", "loading"),

@@ -138,11 +138,20 @@ def test_the_library_alone_imports_everything_but_the_evidence_and_what_names_an
     assert "latent-transport[pipeline]" in refused["latent_transport.evidence"]
 
 
-@pytest.mark.parametrize("made", ["StochMan()", "StochManManifold(None)"])
-def test_what_needs_an_extra_names_it_when_it_is_used(alone, made):
+@pytest.mark.parametrize(
+    ("made", "extra"),
+    [
+        ("StochMan()", "stochman"),
+        ("StochManManifold(None)", "stochman"),
+        ("GeodesicKMeans(None)", "statistics"),
+        ("GeodesicKMedoids(None)", "statistics"),
+        ("GeodesicPCA(None)", "statistics"),
+    ],
+)
+def test_what_needs_an_extra_names_it_when_it_is_used(alone, made, extra):
     done = alone(f"import latent_transport as lt\nlt.{made}\n")
     assert "ImportError" in done.stderr
-    assert "latent-transport[stochman]" in done.stderr
+    assert f"latent-transport[{extra}]" in done.stderr
 
 
 def test_names_may_be_imported_at_once(alone):

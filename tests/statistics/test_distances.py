@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from torch.distributions import Normal
 
 import latent_transport as lt
 from latent_transport.evidence.zoo.spheres import angle, stereographic
 from latent_transport.statistics import distances as module
+from latent_transport.statistics import neighbours
 from tests.problems import DOUBLE
 
 
@@ -151,3 +152,57 @@ def test_distances_are_measured_in_inference_mode():
         matrix = lt.distance_matrix(sphere(), z)
         pair = lt.geodesic_distance(sphere(), z[0], z[1])
     torch.testing.assert_close(matrix[0, 1:2], pair, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("others", [False, True])
+def test_nearest_neighbours_are_those_of_the_whole_matrix(monkeypatch, others):
+    solved = []
+    connect = neighbours.connecting_geodesics
+
+    def count(geometry, z0, z1, **options):
+        solved.extend(zip(z0.tolist(), z1.tolist(), strict=True))
+        return connect(geometry, z0, z1, **options)
+
+    monkeypatch.setattr(neighbours, "connecting_geodesics", count)
+    z = draw(16, 2, seed=15)
+    rows, columns = (z[:4], z[4:]) if others else (z, z)
+    sparse = lt.distance_matrix(sphere(), rows, columns if others else None, neighbours=3)
+    angles = angle(stereographic, rows[:, None], columns[None].expand(len(rows), -1, 2))
+    expected = angles.sort(1)
+    first = 0 if others else 1
+    assert sparse.shape == angles.shape
+    numbers = sparse.indices.reshape(len(rows), 3 + first)
+    assert numbers.tolist() == expected.indices[:, : 3 + first].tolist()
+    found = torch.as_tensor(sparse.data).reshape(numbers.shape)
+    torch.testing.assert_close(found, expected.values[:, : 3 + first], rtol=1e-4, atol=1e-9)
+    pairs = {tuple(sorted(map(tuple, pair))) for pair in solved}
+    assert len(pairs) == len(solved) < (0.8 if others else 0.4) * angles.numel()
+
+
+def test_sparse_neighbours_serve_scikit_learn():
+    z = draw(10, 2, seed=16)
+    sparse = lt.distance_matrix(sphere(), z, neighbours=4)
+    matrix = lt.distance_matrix(sphere(), z)
+    found, expected = (
+        NearestNeighbors(n_neighbors=4, metric="precomputed").fit(x).kneighbors()
+        for x in (sparse, matrix)
+    )
+    assert found[1].tolist() == expected[1].tolist()
+    labels = KNeighborsClassifier(4, metric="precomputed").fit(matrix, [0] * 5 + [1] * 5)
+    new = lt.distance_matrix(sphere(), z[:3] + 0.1, z, neighbours=4)
+    dense = lt.distance_matrix(sphere(), z[:3] + 0.1, z)
+    again = KNeighborsClassifier(4, metric="precomputed").fit(sparse, [0] * 5 + [1] * 5)
+    assert again.predict(new).tolist() == labels.predict(dense).tolist()
+
+
+@pytest.mark.parametrize("count", [0, 3, 1.5])
+def test_neighbours_that_there_are_not_are_refused(count):
+    with pytest.raises(ValueError, match=f"neighbours is {count}"):
+        lt.distance_matrix(sphere(), draw(3, 2), neighbours=count)
+
+
+def test_failures_of_neighbours_are_told_in_the_callers_name():
+    with pytest.warns(RuntimeWarning, match="did not converge") as told:
+        solver = lt.GaussNewton(max_iterations=1)
+        lt.distance_matrix(sphere(), draw(3, 2, seed=13), neighbours=1, solver=solver)
+    assert told[0].filename == __file__

@@ -11,19 +11,13 @@ from latent_transport.checks import check_alike, check_finite, check_points, che
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
-from latent_transport.maps.momenta import apply, invert, mixed_matrices, momenta, segment_slopes
+from latent_transport.maps.momenta import invert, mixed_matrices, momenta, segment_slopes
+from latent_transport.maps.segments import continue_segments
 from latent_transport.memory import count_rows
 
 STEPS = 8
 MOST_STEPS = 512
 TOLERANCE = 1e-3
-SOLVED = 1e-8  # share of a segment that a Newton step is at most at its end, in float64
-ROUNDED = 1e-5  # and in float32
-UNSOLVED = 1e-2  # and above which it is not found
-ITERATIONS = 40  # of Newton's method, a segment
-SLOW = 0.1  # part of an error that a step leaves at most with the matrix of the one before it
-STUCK = 0.9  # and more than which shows that there is no way on
-SHORTEST = 1e-3  # part of a Newton step below which none is tried
 
 
 @dataclass(frozen=True)
@@ -179,7 +173,7 @@ def shoot_geodesics(
     if not tolerance > 0:
         raise ValueError(f"tolerance is {tolerance}; expected a positive number")
     with torch.no_grad():
-        parts = [_shoot(geometry, z[r], v[r], steps, tolerance) for r in _split(geometry, z)]
+        parts = [_shoot(geometry, z[r], v[r], steps, tolerance) for r in split_points(geometry, z)]
     values = zip(*(vars(part).values() for part in parts), strict=True)
     return Shots(*map(torch.cat, values))
 
@@ -197,7 +191,7 @@ def _check(geometry: Geometry, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     return z.contiguous(), v.contiguous()
 
 
-def _split(geometry: Geometry, z: Tensor) -> Iterator[slice]:
+def split_points(geometry: Geometry, z: Tensor) -> Iterator[slice]:
     """Blocks of points (B, d) whose segments can be differentiated at once."""
 
     def compute(count: int) -> Tensor:
@@ -257,75 +251,10 @@ def _follow(
     path = [x]
     inverse = invert(mixed_matrices(geometry, x, guess))  # (b, d, d)
     for _ in range(steps):
-        y, momentum, solved = _advance(geometry, x, momentum, guess, length / steps, inverse)
+        y, momentum, solved = continue_segments(
+            geometry, x, momentum, guess, length / steps, inverse
+        )
         sound &= solved
         x, guess = y, 2 * y - x
         path.append(x)
     return torch.stack(path, 1), sound
-
-
-def _advance(
-    geometry: Geometry,
-    x: Tensor,
-    momentum: Tensor,
-    y: Tensor,
-    segment: Tensor,
-    inverse: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Solve for the ends y (b, d) of segments that leave x with a momentum, from a guess.
-
-    By Newton's method with shortened steps. The inverse of the matrix (b, d, d) is that of the
-    segment before, and taken anew, in place, where it brings little.
-
-    Returns
-    -------
-    tuple of Tensor, shape (b, d), (b, d) and (b,)
-        The ends, nan where they are not finite; their momenta; whether they were found.
-    """
-    left, right = _slopes(geometry, x, y)  # (b, d) each
-    missing = left + momentum  # (b, d)
-    size = _measure(inverse, missing)  # (b,)
-    scale = torch.ones_like(size)  # (b,)
-    fresh = torch.zeros_like(size, dtype=torch.bool)  # (b,), whether the matrix is that of here
-    enough = (SOLVED if x.dtype == torch.float64 else ROUNDED) * segment  # (b,)
-    for _ in range(ITERATIONS):
-        active = (size > enough) & (scale >= SHORTEST)  # (b,), not where the size is nan
-        rows = active.nonzero().squeeze(-1)  # (c,)
-        if len(rows) == 0:
-            break
-        here = x[rows]  # (c, d)
-        trial = y[rows] + scale[rows, None] * apply(inverse[rows], missing[rows])  # (c, d)
-        first, second = _slopes(geometry, here, trial)  # (c, d) each
-        found = first + momentum[rows]  # (c, d)
-        after = _measure(inverse[rows], found)  # (c,)
-        better = after < size[rows]  # (c,), not where it is nan
-        slow = (after > SLOW * size[rows]) & (after > enough[rows])  # (c,)
-        # Kinks of the distance leave momenta that no segment has: as near as that is enough.
-        stuck = fresh[rows] & ~(after < STUCK * size[rows])  # (c,)
-        stuck &= size[rows] <= UNSOLVED * segment[rows]
-        scale[rows] = torch.where(better, (4 * scale[rows]).clamp(max=1), scale[rows] / 4)
-        taken = rows[better]
-        y = y.index_copy(0, taken, trial[better])
-        right = right.index_copy(0, taken, second[better])
-        missing = missing.index_copy(0, taken, found[better])
-        size = size.index_copy(0, taken, after[better])
-        scale[rows[stuck]] = 0
-        anew = rows[slow & ~stuck]
-        fresh[rows] = False
-        if len(anew):
-            fresh[anew] = True
-            inverse[anew] = invert(mixed_matrices(geometry, x[anew], y[anew]))
-            size[anew] = _measure(inverse[anew], missing[anew])
-    lost = ~torch.isfinite(size).unsqueeze(-1)  # (b, 1)
-    return torch.where(lost, torch.nan, y), right, size <= UNSOLVED * segment
-
-
-def _slopes(geometry: Geometry, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Halves of the derivatives of squared distances by both ends, (b, d) each."""
-    left, right = segment_slopes(geometry, torch.stack((x, y), 1)).unbind(1)
-    return left, right
-
-
-def _measure(inverse: Tensor, p: Tensor) -> Tensor:
-    """Lengths (b,) of momenta."""
-    return (p * apply(inverse, p)).sum(-1).abs().sqrt()

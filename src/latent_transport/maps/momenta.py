@@ -4,9 +4,11 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import DEGREE, CubicSpline, Curve
+from latent_transport.geodesics.solvers.mean_metric import segment_tensors
 from latent_transport.geodesics.solvers.normal_matrix import normal_matrix
 from latent_transport.geodesics.solvers.objective import differentiate_energy
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import count_rows
 
 SEGMENTS = 8  # on which the end of a curve is measured: few, so that rounding does not show
 FREE = 29  # control points of the spline that is fitted to a curve of another kind
@@ -58,8 +60,18 @@ def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
     end = 1 / (curve.controls.shape[1] + 2 - DEGREE)
     t = torch.linspace(0, 1, SEGMENTS + 1, dtype=torch.float64)  # (N,)
     weight = ((1 - t) ** DEGREE).to(curve.start)  # (N,)
-    slopes = segment_slopes(geometry, curve(end * t))  # (B, N, d)
-    return -torch.einsum("n,bnd->bd", weight, slopes) * (SEGMENTS / end)
+    some = curve.start[:1]  # (1, d)
+
+    def compute(count: int) -> Tensor:
+        polygon = some[:, None] + 1e-3 * t.to(some)[:, None]  # (1, N, d)
+        return segment_slopes(geometry, polygon.repeat(count, 1, 1))
+
+    size = count_rows(geometry.row_sizes.measure("momenta", some, compute))
+    parts = []
+    for start in range(0, len(curve.start), size):
+        slopes = segment_slopes(geometry, curve[start : start + size](end * t))  # (b, N, d)
+        parts.append(-torch.einsum("n,bnd->bd", weight, slopes) * (SEGMENTS / end))
+    return torch.cat(parts)
 
 
 def segment_slopes(geometry: Geometry, points: Tensor) -> Tensor:
@@ -73,15 +85,51 @@ def mixed_matrices(geometry: Geometry, x: Tensor, y: Tensor) -> Tensor:
 
     The metric tensor for neighbours. The decoder's second derivatives have no part in it: each end
     is decoded by itself. Of norms that are not Euclidean the curvature is that of
-    :meth:`Geometry.residual_curvature`. The end is moved by a ten-thousandth of the segment in no
-    particular direction: a variable that is equal at both ends has no slope.
+    :meth:`Geometry.residual_curvature`. The segments' directions are those
+    of :func:`generic_directions`.
     """
     dims = x.shape[1]
-    generic = torch.arange(1, dims + 1, dtype=x.dtype, device=x.device).cos()  # (d,)
-    aside = JITTER * (y - x).norm(dim=-1, keepdim=True) * generic / generic.norm()  # (B, d)
     basis = torch.eye(2, dtype=x.dtype, device=x.device)
-    matrix, _ = normal_matrix(geometry, torch.stack((x, y + aside), 1), basis)  # (B, 2 d, 2 d)
+    ends = torch.stack((x, x + generic_directions(y - x)), 1)  # (B, 2, d)
+    matrix, _ = normal_matrix(geometry, ends, basis)  # (B, 2 d, 2 d)
     return -matrix[:, :dims, dims:]
+
+
+def fundamental_tensors(geometry: Geometry, z: Tensor, v: Tensor) -> Tensor:
+    r"""Fundamental tensors :math:`\tfrac12 \nabla_v^2 F^2(z, v)`, (B, d, d), at z and v (B, d).
+
+    What :meth:`Geometry.tensor` gives, and the curvature that a norm that is not Euclidean has of
+    its own, from short segments to both sides of z. Positive semi-definite.
+    """
+    if geometry.riemannian:
+        return geometry.tensor(z, v)
+    step = SHORT * generic_directions(v)  # (B, d)
+
+    def compute(count: int) -> Tensor:
+        some = z[:1].expand(count, -1)  # (count, d)
+        return segment_tensors(geometry, some, geometry.decode(some + step[:1]))
+
+    size = count_rows(geometry.row_sizes.measure("fundamental tensors", z, compute))
+    parts = []
+    for rows in torch.arange(len(z), device=z.device).split(size):
+        ahead, behind = (geometry.decode(z[rows] + side[rows]) for side in (step, -step))
+        both = segment_tensors(geometry, z[rows], ahead) + segment_tensors(
+            geometry, z[rows], behind
+        )
+        parts.append(both / 2)  # (b, d, d)
+    return torch.cat(parts)
+
+
+def generic_directions(v: Tensor) -> Tensor:
+    """Velocities (..., d), a ten-thousandth of them aside, in no particular direction.
+
+    Along which no variable of a decoder stands still by chance, which would have no part in a
+    tensor. Of no velocity, the direction aside itself.
+    """
+    generic = torch.arange(1, v.shape[-1] + 1, dtype=v.dtype, device=v.device).cos()  # (d,)
+    generic = generic / generic.norm()
+    size = v.norm(dim=-1, keepdim=True)  # (..., 1)
+    return v + torch.where(size > 0, JITTER * size, 1) * generic
 
 
 def invert(matrices: Tensor) -> Tensor:

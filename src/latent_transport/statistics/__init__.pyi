@@ -1,2 +1,11 @@
+from .clusters import GeodesicKMeans as GeodesicKMeans
+from .clusters import GeodesicKMedoids as GeodesicKMedoids
+from .components import GeodesicPCA as GeodesicPCA
 from .distances import distance_matrix as distance_matrix
 from .distances import geodesic_distance as geodesic_distance
+from .means import FrechetMean as FrechetMean
+from .means import frechet_mean as frechet_mean
+from .randomness import LogVolume as LogVolume
+from .randomness import log_volume as log_volume
+from .randomness import sample_brownian as sample_brownian
+from .randomness import sample_volume as sample_volume

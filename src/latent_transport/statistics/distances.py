@@ -1,8 +1,9 @@
 """Geodesic distances: of pairs, with gradients, and of all pairs of many points."""
 
-from typing import Any
+from typing import Any, overload
 
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
 from latent_transport.maps.logarithm import TOLERANCE, warn_of_failures
 from latent_transport.maps.momenta import end_momenta
+from latent_transport.statistics.neighbours import nearest_distances
 
 PAIRS_AT_ONCE = 1024
 
@@ -108,14 +110,35 @@ class _GeodesicDistance(torch.autograd.Function):
         return None, outer.unsqueeze(-1) * first, outer.unsqueeze(-1) * last, None
 
 
+@overload
 def distance_matrix(
     geometry: Geometry,
     z: Tensor,
     others: Tensor | None = None,
     *,
+    neighbours: None = None,
     progress: str | None = None,
     **options: Any,
-) -> Tensor:
+) -> Tensor: ...
+@overload
+def distance_matrix(
+    geometry: Geometry,
+    z: Tensor,
+    others: Tensor | None = None,
+    *,
+    neighbours: int,
+    progress: str | None = None,
+    **options: Any,
+) -> csr_matrix: ...
+def distance_matrix(
+    geometry: Geometry,
+    z: Tensor,
+    others: Tensor | None = None,
+    *,
+    neighbours: int | None = None,
+    progress: str | None = None,
+    **options: Any,
+) -> Tensor | csr_matrix:
     """Geodesic distances of all pairs of latent points.
 
     Each pair of one set is solved once, so that the matrix is symmetric, with a zero diagonal. A
@@ -131,6 +154,12 @@ def distance_matrix(
         Points, in latent units.
     others : Tensor, shape (m, d), optional
         Points whose distances from the first are wanted, instead of theirs from each other.
+    neighbours : int, optional
+        How many of the nearest are wanted of each point, itself left out; all by default. Geodesics
+        are solved in the order of lower bounds (:meth:`Geometry.lower_bound`, the distance of the
+        decoded points) until no bound that is left is below the distance of the last neighbour,
+        which certifies that none is nearer, but for the solver's error. The bounds themselves
+        decode n m pairs.
     progress : str, optional
         Label of a progress bar of the pairs; there is none without.
     **options
@@ -140,7 +169,10 @@ def distance_matrix(
     -------
     Tensor, shape (n, m) or (n, n)
         In units of the data, on the device of the points; nan where a geodesic has no finite
-        length. There is no gradient.
+        length. There is no gradient. With ``neighbours``, a sparse matrix of SciPy, which
+        scikit-learn takes as ``metric="precomputed"``: rows of so many entries, from the nearest
+        on, and before them the point itself, at 0, in a matrix of one set; infinite where a
+        geodesic has no finite length.
 
     Warns
     -----
@@ -150,7 +182,8 @@ def distance_matrix(
     Raises
     ------
     TypeError, ValueError
-        As :func:`connecting_geodesics`; also if the points are no (n, d).
+        As :func:`connecting_geodesics`; also if the points are no (n, d), or there are not so many
+        neighbours.
 
     Examples
     --------
@@ -178,7 +211,25 @@ def distance_matrix(
         check_alike("z", z[:1], "others", columns[:1])
     with outside_inference_mode(), torch.no_grad():
         z, columns = as_ordinary(z), as_ordinary(columns)
+        if neighbours is not None:
+            _check_neighbours(neighbours, len(columns) - (others is None))
+            return nearest_distances(
+                geometry,
+                z,
+                columns,
+                neighbours,
+                symmetric=others is None,
+                progress=progress,
+                options=options,
+                stacklevel=4,
+            )
         return _solve_pairs(geometry, z, columns, others is None, progress, options)
+
+
+def _check_neighbours(neighbours: int, most: int) -> None:
+    whole = isinstance(neighbours, int) and not isinstance(neighbours, bool)
+    if not whole or not 1 <= neighbours <= most:
+        raise ValueError(f"neighbours is {neighbours!r}; expected a whole number from 1 to {most}")
 
 
 def _solve_pairs(

@@ -48,14 +48,17 @@ def mean_metric(geometry: Geometry, z: Tensor, *, memory: int | None = None) -> 
         step = count_rows(bytes_each, memory)  # points
         for start in range(0, len(total), step):
             part = slice(start, start + step)
-            total[part] = _tensors(geometry, first.flatten(0, 1)[part], q[part])
+            total[part] = segment_tensors(geometry, first.flatten(0, 1)[part], q[part])
     size = total.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None]  # (b K, 1, 1)
     shares = total / size.clamp(min=torch.finfo(z.dtype).tiny)
     return shares.unflatten(0, (batch, PLACES)).mean(1)
 
 
-def _tensors(geometry: Geometry, z: Tensor, q: Decoded) -> Tensor:
-    """Metric tensors (m, d, d) at points z (m, d), for segments to decoded points q of (m,)."""
+def segment_tensors(geometry: Geometry, z: Tensor, q: Decoded) -> Tensor:
+    """Metric tensors (m, d, d) at points z (m, d), for segments to decoded points q of (m,).
+
+    Positive semi-definite; none of their temporaries is bounded.
+    """
     p, jacobian = geometry.decode_with_jacobian(z)  # of (m,) and (d, m)
     total = z.new_zeros(len(z), z.shape[-1], z.shape[-1])  # (m, d, d)
 
