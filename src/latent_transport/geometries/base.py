@@ -404,8 +404,11 @@ class Geometry(ABC):
         :math:`M v = \tfrac12 \nabla_v F^2`. For Riemannian geometries M does not depend on v; the
         pulled-back W1 is a reversible Finsler structure, :math:`F(z, v)^2 = \sum_i (\sum_k
         |a_{ik} \cdot v|)^2` with :math:`a_{ik} = \nabla_z F_i(k)`, whose tensor is
-        :math:`\sum_i s_i s_i^T, \; s_i = \sum_k \operatorname{sign}(a_{ik} \cdot v) a_{ik}`, for
-        almost every v (Bao, Chern & Shen 2000, *An introduction to Riemann-Finsler geometry*).
+        :math:`\sum_i s_i s_i^T, \; s_i = \sum_k \operatorname{sign}(a_{ik} \cdot v) a_{ik}`. For
+        variables on levels this is the fundamental tensor, the Hessian of :math:`F^2/2` in v, for
+        almost every v; for continuous ones, whose sums are integrals, that has a further term, which
+        vanishes in the direction v (Bao, Chern & Shen 2000, *An introduction to Riemann-Finsler
+        geometry*).
 
         Parameters
         ----------

@@ -46,7 +46,7 @@ def indicatrix_volume(geometry: Geometry, z: Tensor, *, directions: int = DIRECT
     if z.shape[-1] != 2:
         raise NotImplementedError(
             f"the volume of the W1 indicatrix is implemented for 2 latent dimensions; found "
-            f"{z.shape[-1]}: use another geometry's volume, such as that of the W2 tensor"
+            f"{z.shape[-1]}: latent_transport.log_volume estimates it in any dimension"
         )
     check_finite("z", z)
     z = as_ordinary(z)
