@@ -406,9 +406,9 @@ class Geometry(ABC):
         |a_{ik} \cdot v|)^2` with :math:`a_{ik} = \nabla_z F_i(k)`, whose tensor is
         :math:`\sum_i s_i s_i^T, \; s_i = \sum_k \operatorname{sign}(a_{ik} \cdot v) a_{ik}`. For
         variables on levels this is the fundamental tensor, the Hessian of :math:`F^2/2` in v, for
-        almost every v; for continuous ones, whose sums are integrals, that has a further term, which
-        vanishes in the direction v (Bao, Chern & Shen 2000, *An introduction to Riemann-Finsler
-        geometry*).
+        almost every v; for continuous ones, whose sums are integrals, that has a further term,
+        which vanishes in the direction v (Bao, Chern & Shen 2000, *An introduction to
+        Riemann-Finsler geometry*).
 
         Parameters
         ----------

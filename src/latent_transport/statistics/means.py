@@ -41,8 +41,9 @@ class FrechetMean:
         Whether the objective is within the tolerance of a local minimum.
     excess : Tensor, shape ()
         Share of the objective by which it lies above that, by a second-order model of the geodesics
-        that were found. Where there are many of nearly the same length, such as between the codes of
-        30 dimensions, better ones may turn up as the centre moves, and lower it by half a per cent.
+        that were found. Where there are many of nearly the same length, such as between the codes
+        of 30 dimensions, better ones may turn up as the centre moves, and lower it by half a per
+        cent.
     distances : Tensor, shape (n,)
         Lengths of the geodesics from the point to each of the others, in units of the data.
     iterations : int
