@@ -5,8 +5,9 @@ CORES ?= all
 CONFIG ?= config/paper.yaml
 REPORT ?= results/$(basename $(notdir $(CONFIG)))/report.html
 BIN := .venv/bin
-# What a killed run left half-done is done again.
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete
+# What a killed run left half-done is done again; files that are touched or copied are not, if they
+# hold what they held.
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --max-checksum-file-size 1GB
 # What an installation is made of, beside the modules that it finds where they are.
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
@@ -15,43 +16,43 @@ PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
-	$(SNAKEMAKE) figures --configfile $(CONFIG)
+	$(SNAKEMAKE) figures --configfile "$(CONFIG)"
 
 quick: .venv/installed
 	$(SNAKEMAKE) --configfile config/quick.yaml
 
 # One HTML file with every figure and table, and the interactive page, beside the results.
 report: .venv/installed
-	$(SNAKEMAKE) all page --configfile $(CONFIG)
-	$(SNAKEMAKE) all page --configfile $(CONFIG) --report $(REPORT)
+	$(SNAKEMAKE) all page --configfile "$(CONFIG)"
+	$(SNAKEMAKE) all page --configfile "$(CONFIG)" --report "$(REPORT)"
 
 benchmark: .venv/installed
-	$(SNAKEMAKE) benchmark --configfile $(CONFIG)
+	$(SNAKEMAKE) benchmark --configfile "$(CONFIG)"
 
 # Where there is a CUDA device: the tests that need one, and the benchmark on it, whose tables name it.
 # The models that are there are timed as they are; tables of another device are made anew.
 gpu: .venv/installed
 	$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available() and "torch finds no CUDA device")'
 	$(BIN)/pytest -m gpu
-	$(SNAKEMAKE) benchmark --configfile $(CONFIG) --forcerun $(addprefix benchmark_,wasserstein1 solvers scaling geometries)
+	$(SNAKEMAKE) benchmark --configfile "$(CONFIG)" --forcerun $(addprefix benchmark_,wasserstein1 solvers scaling geometries)
 
 # docs/zoo.md: how far the solvers are from distances that are known.
 zoo: .venv/installed
-	$(SNAKEMAKE) zoo --configfile $(CONFIG)
+	$(SNAKEMAKE) zoo --configfile "$(CONFIG)"
 
 # Other packages beside ours, in an environment of their own: geomstats wants an older NumPy.
 benchmark_peers: .venv-peers/installed
-	.venv-peers/bin/snakemake --cores $(CORES) --rerun-incomplete benchmark_peers --configfile $(CONFIG)
+	.venv-peers/bin/snakemake --cores $(CORES) --rerun-incomplete benchmark_peers --configfile "$(CONFIG)"
 
 paper: .venv/installed
-	$(SNAKEMAKE) all --configfile $(CONFIG)
+	$(SNAKEMAKE) all --configfile "$(CONFIG)"
 
 check: .venv/installed
-	$(SNAKEMAKE) check --configfile $(CONFIG)
+	$(SNAKEMAKE) check --configfile "$(CONFIG)"
 
 # The whole run in one file, from which a fresh clone goes on, beside the results.
 archive: .venv/installed
-	$(SNAKEMAKE) archive --configfile $(CONFIG)
+	$(SNAKEMAKE) archive --configfile "$(CONFIG)"
 
 # The site, build/site/index.html: a broken link, or an example that fails, is an error.
 docs: .venv/installed

@@ -21,6 +21,7 @@ exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.md5", "gallery/*.py"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
+autodoc_inherit_docstrings = False  # torch's are not of this site
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings give shapes, which types do not
 autosummary_imported_members = True
@@ -28,7 +29,7 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 
 sphinx_gallery_conf = {
-    "examples_dirs": "../examples",
+    "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
     "filename_pattern": "/plot_",
     "abort_on_example_error": True,

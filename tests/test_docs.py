@@ -10,7 +10,7 @@ import torch
 import latent_transport
 
 DOCS = Path(__file__).parents[1] / "docs"
-EXAMPLES = sorted((DOCS.parent / "examples").glob("*.py"))
+EXAMPLES = sorted((DOCS.parent / "examples" / "gallery").glob("*.py"))
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 # Smaller numbers for the same lines, so that the example takes seconds.
 SMALLER = {

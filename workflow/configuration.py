@@ -116,7 +116,10 @@ def _describe_error(error: ValidationError, schema: Mapping[str, Any]) -> Iterat
             if name not in error.instance:
                 yield _join(*path, name), f"is missing; expected {_allowed(schema, *path, name)}"
     else:
-        yield _join(*path), f"is {_show(error.instance)}; expected {_allowed(schema, *path)}"
+        expected = _allowed(schema, *path)
+        if isinstance(error.instance, str) and error.validator == "type":
+            expected += " (on the command line values below the top level are text: use a file)"
+        yield _join(*path), f"is {_show(error.instance)}; expected {expected}"
 
 
 def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -160,7 +163,7 @@ def _find_contradictory_data(data: Mapping[str, Any]) -> Iterator[tuple[str, str
     elif folder is None:
         if source == "folder":
             yield "data.folder", "the path of a folder, since data.source is folder"
-    elif folder[:1] in ("", "-") or not Path(folder).is_dir():
+    elif folder[:1] in ("", "-") or not Path(folder).expanduser().is_dir():
         alternative = "" if source == "folder" else "null, or "
         yield "data.folder", f"{alternative}the path of an existing folder"
     elif source == "folder":

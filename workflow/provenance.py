@@ -29,23 +29,26 @@ def describe_source(root: Path, settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what jobs are told through the environment: commit and hash of the settings.
 
     The commit ends in ``-dirty`` where files differ from it, and is empty without git or where
-    ``root`` is no repository, even if a folder above it is one.
+    ``root`` is no repository, even if a folder above it is one. A repository that git does not
+    trust, since it is another user's, has none either, and a warning says so.
     """
     commit = ""
     if shutil.which("git"):
-        commit = subprocess.run(
+        # Reading the state must not lock the index; neither the caller's repository nor one around
+        # is ours.
+        others = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        ceiling = str(root.resolve().parent)
+        described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],  # noqa: S607
             cwd=root,
-            # Reading the state must not lock the index, and a repository around is not ours.
-            env={
-                **os.environ,
-                "GIT_OPTIONAL_LOCKS": "0",
-                "GIT_CEILING_DIRECTORIES": str(root.resolve().parent),
-            },
+            env=others | {"GIT_OPTIONAL_LOCKS": "0", "GIT_CEILING_DIRECTORIES": ceiling},
             capture_output=True,
             text=True,
             check=False,
-        ).stdout.strip()
+        )
+        commit = described.stdout.strip()
+        if "dubious ownership" in described.stderr:
+            logger.warning("results will not name their commit: %s", described.stderr.strip())
     return {COMMIT: commit, CONFIG: hash_settings(settings)}
 
 

@@ -31,7 +31,13 @@ from workflow.outcome import describe_outcome
 from workflow.dependencies import ROOT, code_of, files_of
 from workflow.provenance import describe_source
 
-ENVIRONMENT = str(ROOT / "environment.yml")
+
+def doubled(text):
+    """Text with its braces doubled: Snakemake fills in what stands between single ones."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+ENVIRONMENT = doubled(str(ROOT / "environment.yml"))
 
 
 def stop_on(errors):
@@ -41,6 +47,8 @@ def stop_on(errors):
 
 
 stop_on(find_errors(config, read_schema()))
+if config["data"]["folder"] is not None:
+    config["data"]["folder"] = str(Path(config["data"]["folder"]).expanduser())
 
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]
@@ -75,15 +83,21 @@ SETTINGS = {key: value for key, value in config.items() if key != "pathvars"}
 # Jobs inherit it, and on a cluster each reads this file again.
 os.environ.update(describe_source(ROOT, SETTINGS))
 
-# Jobs find the library in this repository. Unless Snakemake deploys their software, they run the
-# Python that runs Snakemake, whether or not its environment is activated.
-exports = {"PYTHONPATH": ROOT / "src"}
+# What the caller's environment may hold, and would change or kill a job: a notebook's backend of
+# matplotlib, warnings that raise, a folder of modules that is left out, another repository.
+FOREIGN = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "MATPLOTLIBRC", "MPLBACKEND"),
+    *("PYTHONOPTIMIZE", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONWARNINGS"),
+)
+# Jobs find the library and the scripts in this repository. Unless Snakemake deploys their software,
+# they run the Python that runs Snakemake, whether or not its environment is activated.
+exports = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
 if not workflow.deployment_settings.deployment_method:
-    exports["PATH"] = Path(sys.executable).parent
+    exports["PATH"] = str(Path(sys.executable).parent)
 shell.prefix(
-    "set -euo pipefail; "
+    f"set -euo pipefail; unset {' '.join(FOREIGN)}; "
     + "".join(
-        f'export {name}={shlex.quote(str(path))}"${{{{{name}:+:${name}}}}}"; '
+        doubled(f'export {name}={shlex.quote(path)}"${{{name}:+:${name}}}"; ')
         for name, path in exports.items()
     )
 )
