@@ -57,6 +57,7 @@ archive: .venv/installed
 # The site, build/site/index.html: a broken link, or an example that fails, is an error.
 docs: .venv/installed
 	$(BIN)/pip install --quiet --editable '.[docs]'
+	rm -rf build/site docs/gallery docs/reference
 	MPLBACKEND=agg $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 test: .venv/installed
