@@ -37,7 +37,7 @@ for family, values in FRONTIER_VALUES.items():
 
     rule:
         name:
-            f"solve_frontier_{family}"
+            f"solve_frontier_{family.replace('-', '_')}"
         input:
             model="<results>/models/all/vae.safetensors",
             codes="<results>/models/all/codes.safetensors",

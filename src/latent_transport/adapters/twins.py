@@ -50,4 +50,4 @@ def make_twin(module: Module) -> Module:
     for part in twin.modules():
         if getattr(part, "gradient_checkpointing", False) is True:
             vars(part)["gradient_checkpointing"] = False
-    return twin.eval()
+    return twin.train(False)
