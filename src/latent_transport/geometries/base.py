@@ -48,6 +48,9 @@ HINTS = {
 }
 """What to do about errors of a decoder that have these words."""
 
+BLAMED = "raised by the decoder"
+"""How the note begins that errors of a decoder get."""
+
 FUSED_ATTENTION = ("scaled_dot_product", "transformer_encoder_layer", "multi_head_attention")
 
 
@@ -133,7 +136,7 @@ class Geometry(ABC):
                 distribution = factors(self.decoder(flat))
             except Exception as error:
                 error.add_note(
-                    f"raised by the decoder, called with latent points of shape "
+                    f"{BLAMED}, called with latent points of shape "
                     f"{tuple(flat.shape)}, {z.dtype} on {z.device}"
                 )
                 for words, hint in HINTS.items():
