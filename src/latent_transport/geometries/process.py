@@ -8,15 +8,20 @@ mode are each thread's own.
 A decoder must not wait for another thread that measures or solves: that one waits for the decoder
 to be done with forward mode. Forward mode of a user's own is beyond our reach: run it while no
 other thread is in a geometry.
+
+Nor is torch prepared for an interrupt (Ctrl-C) while it enters or leaves a level: some are then left
+behind, or an assertion of its own fails in place of the interrupt, which therefore waits.
 """
 
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from types import FrameType
 
 import torch
 from torch import Tensor
@@ -93,10 +98,36 @@ def validate(distribution: Distribution) -> None:
 
 @contextmanager
 def forward_mode() -> Iterator[None]:
-    """Differentiate in forward mode: one thread at a time, which may nest such sections."""
-    with _forward_mode:
+    """Differentiate in forward mode: one thread at a time, which may nest such sections.
+
+    An interrupt is raised when the section is left; a second one at once.
+    """
+    with _forward_mode, _holding_interrupts():
         _load_decompositions()
         yield
+
+
+@contextmanager
+def _holding_interrupts() -> Iterator[None]:
+    """Hold an interrupt back until the end of the section; only the main thread gets any."""
+    handle = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handle):
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append((number, frame))
+        if len(held) > 1:  # who insists may have a decoder that never ends
+            handle(number, frame)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handle)
+        if held:
+            handle(*held[0])
 
 
 @contextmanager
