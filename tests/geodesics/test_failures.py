@@ -216,29 +216,81 @@ def test_batches_are_halved_once_and_for_all(capsys):
 # --- Interrupts ---
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_interrupts_leave_torch_as_it_was(solver):
-    calls, at = 0, None
+class Interrupted:
+    """The decoder, at some calls of which Ctrl-C is pressed."""
 
-    def decoder(z):
-        nonlocal calls
-        calls += 1
-        if calls == at:
+    def __init__(self, *at):
+        self.at, self.calls = at, 0
+
+    def __call__(self, z):
+        self.calls += 1
+        if self.calls in self.at:
             signal.raise_signal(signal.SIGINT)
         return DECODER(z)
 
-    geometry = Wasserstein1(decoder)
+
+def check_torch():
+    assert Distribution._validate_args is __debug__
+    assert forward_ad._current_level == -1
+    assert get_dynamic_layer_stack_depth() == 0
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_interrupts_are_raised_and_leave_all_as_it_was(solver):
+    every = Interrupted()
     z1 = Z0 + 1
-    plain = connecting_geodesics(geometry, Z0, z1, solver=solver)
-    total = calls
-    for at in range(1, total - 20, max(1, total // 25)):
-        calls = 0
+    plain = connecting_geodesics(Wasserstein1(every), Z0, z1, solver=solver)
+    handler = signal.getsignal(signal.SIGINT)
+    for at in range(1, every.calls + 1, max(1, every.calls // 8)):
+        decoder = Interrupted(at)
         with pytest.raises(KeyboardInterrupt):
-            connecting_geodesics(geometry, Z0, z1, solver=solver)
-        assert Distribution._validate_args is __debug__
-        assert forward_ad._current_level == -1
-        assert get_dynamic_layer_stack_depth() == 0
-        assert torch.is_grad_enabled()
-    at = None
-    again = connecting_geodesics(geometry, Z0, z1, solver=solver)
+            connecting_geodesics(Wasserstein1(decoder), Z0, z1, solver=solver)
+        assert decoder.calls <= at + 1
+        assert signal.getsignal(signal.SIGINT) is handler
+        check_torch()
+    again = connecting_geodesics(Wasserstein1(Interrupted()), Z0, z1, solver=solver)
     assert torch.equal(again.length, plain.length)
+
+
+def test_interrupts_at_any_time_leave_torch_as_it_was():
+    geometry = Wasserstein1(DECODER)
+    handler = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    delays = 0.001 + 0.05 * torch.rand(40, generator=torch.Generator().manual_seed(0))
+    interrupted = 0
+    try:
+        for delay in delays.tolist():
+            try:
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                connecting_geodesics(geometry, Z0, Z0 + 1)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            check_torch()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+    assert interrupted > 10
+
+
+def test_who_insists_interrupts_a_decoder_that_never_ends():
+    def decoder(z):
+        if z.requires_grad:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            raise AssertionError("went on")
+        return DECODER(z)
+
+    with pytest.raises(KeyboardInterrupt):
+        connecting_geodesics(Wasserstein1(decoder), Z0, Z0 + 1)
+
+
+def test_the_callers_own_handler_is_called_once():
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(len(seen)))
+    try:
+        paths = connecting_geodesics(Wasserstein1(Interrupted(30)), Z0, Z0 + 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [0]
+    assert len(paths) == B

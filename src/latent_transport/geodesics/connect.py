@@ -21,7 +21,11 @@ from latent_transport.geodesics.refinement import Count
 from latent_transport.geodesics.solvers.base import Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
-from latent_transport.geometries.process import as_ordinary, outside_inference_mode
+from latent_transport.geometries.process import (
+    as_ordinary,
+    holding_interrupts,
+    outside_inference_mode,
+)
 from latent_transport.memory import map_rows
 
 SolverName = Literal["gauss-newton", "lbfgs", "adam", "stochman"]
@@ -129,7 +133,7 @@ def connecting_geodesics(
             f"geometry is a {getattr(geometry, '__name__', type(geometry).__name__)}; expected a "
             "Geometry: wrap the decoder, such as Wasserstein1(decoder)"
         )
-    with outside_inference_mode():
+    with holding_interrupts(), outside_inference_mode():
         z0, z1 = _check_endpoints(*_as_tensors(geometry, z0, z1))
         _check_count("controls", controls, 2, "a cubic spline has")
         _check_count("points", points, 3, "a curve's energy needs")

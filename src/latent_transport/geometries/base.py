@@ -20,6 +20,7 @@ from latent_transport.geometries.contract import check_decoding, flatten_points
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.process import (
     as_ordinary,
+    deliver_interrupt,
     forward_mode,
     outside_inference_mode,
     plain_attention,
@@ -128,6 +129,7 @@ class Geometry(ABC):
         ValueError
             If its batch shape is not (M, D) or (M, ...), or the points are not of ``latent_shape``.
         """
+        deliver_interrupt()
         check_points("z", z)
         check_precision("z", z)
         flat = flatten_points(z)  # (M, d)
