@@ -34,7 +34,8 @@ INNER = {
     ),
     "latent_transport.geodesics": (
         *("curves", "rounding", "solvers", "verification", "refinement", "records", "drawing"),
-        *("images", "paths", "graphs", "stochman", "choice", "connect", "settings"),
+        *("images", "paths", "graphs", "stochman", "choice", "method", "bisection", "checkpoints"),
+        *("connect", "settings"),
     ),
     "latent_transport.maps": (
         *("momenta", "logarithm", "segments", "exponential", "transport", "curvature"),

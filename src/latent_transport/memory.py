@@ -9,6 +9,7 @@ to be kept, and nothing is won by computing it in parts.
 """
 
 import math
+import warnings
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
@@ -27,6 +28,16 @@ HOLES = 2
 
 FEW = 16  # rows that are computed at once whatever they take: fewer than measuring would pay for
 MEASURED = (4, 8)  # rows from whose difference the bytes a row follow
+
+EXHAUSTED = ("out of memory", "not enough memory", "can't allocate memory", "ALLOC_FAILED")
+"""Words by which allocators say that there is no more: CUDA's and MPS's, CPUs', cuBLAS's."""
+
+ALONE = (
+    "the memory does not suffice for a single pair: end what else uses it, ask for fewer points "
+    "(points=32), lower latent_transport.memory.MEMORY, the bytes that temporaries may take, or "
+    "move decoder and points to a device that has more"
+)
+"""What to do where nothing is left to be halved."""
 
 Sized = Callable[[int], object]
 """A computation on a given number of rows, whose result is kept while it is measured."""
@@ -75,6 +86,39 @@ def measure_row(compute: Sized, counts: tuple[int, int] = MEASURED) -> int:
     else:  # another course of the computation: nothing tells what would have been kept anyway
         growth = max(more) / counts[1]
     return max(1, math.ceil(growth))
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Whether an error says that the memory of the machine, or of its GPU, has run out."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in EXHAUSTED)
+
+
+def halve(count: int, error: Exception) -> int:
+    """Half as many pairs as those for which memory ran out, said by a warning.
+
+    Raises
+    ------
+    Exception
+        The error itself, if it is another, or there was one pair only; then it says what to do.
+    """
+    if not is_exhausted(error) or ALONE in getattr(error, "__notes__", ()):
+        raise error
+    if count == 1:
+        error.add_note(ALONE)
+        raise error
+    warnings.warn(
+        f"the memory does not suffice for {count} geodesics at once ({_first_line(error)}): going "
+        f"on with {count // 2}",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return count // 2
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 class RowSizes:

@@ -1,8 +1,9 @@
 """The one call that most users need: geodesics between pairs of latent points."""
 
-import math
 import warnings
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -10,25 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from latent_transport.checks import check_floating, check_precision, holds
-from latent_transport.geodesics.choice import choose_solver
-from latent_transport.geodesics.curves import CubicSpline
+from latent_transport.geodesics.bisection import Bisection
+from latent_transport.geodesics.checkpoints import connect_in_chunks
+from latent_transport.geodesics.choice import LABEL, choose_solver
 from latent_transport.geodesics.graphs import NeighbourGraph
+from latent_transport.geodesics.method import Method, draw_bends
 from latent_transport.geodesics.paths import Geodesics
-from latent_transport.geodesics.refinement import (
-    FIRST_CONTROLS,
-    Count,
-    Solution,
-    solve_as_needed,
-)
+from latent_transport.geodesics.refinement import Count
 from latent_transport.geodesics.solvers.base import Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
-from latent_transport.geometries.process import as_ordinary, outside_inference_mode
-from latent_transport.memory import MEMORY, map_rows
+from latent_transport.geometries.process import (
+    as_ordinary,
+    holding_interrupts,
+    outside_inference_mode,
+)
+from latent_transport.memory import map_rows
 
 SolverName = Literal["gauss-newton", "lbfgs", "adam", "stochman"]
-
-BULGE = 0.5  # of random starts, in distances of the ends
 
 
 def connecting_geodesics(
@@ -43,6 +43,7 @@ def connecting_geodesics(
     restarts: int = 0,
     generator: torch.Generator | None = None,
     progress: bool = False,
+    checkpoint: str | Path | None = None,
 ) -> Geodesics:
     r"""Compute the geodesics between pairs of latent points, all at once, on their device.
 
@@ -83,7 +84,13 @@ def connecting_geodesics(
         depend on its companions.
     progress : bool, optional
         Whether a bar counts the curves that are done (Adam's counts steps), anew in each
-        refinement; StochMan has none.
+        refinement; StochMan has none. With a checkpoint it counts pairs.
+    checkpoint : path, optional
+        Folder to which pairs are written as they are solved, a few to a file, for jobs of hours.
+        The same call goes on where an earlier one was killed, or interrupted; what comes out is the
+        same as without, but for rounding. The folder is left when all is done, so that the same
+        call reads it again: delete it when the result is saved. Its files are those of
+        :meth:`Geodesics.save`.
 
     Returns
     -------
@@ -94,13 +101,21 @@ def connecting_geodesics(
     ------
     ValueError
         If the endpoints differ in shape, are not finite, or there are none; if the decoder's
-        parameters are not finite or not valid there, or do not depend differentiably on the
-        points; if ``controls`` or ``points`` are fewer than said, ``start`` is neither of the two,
-        no solver has the name, or ``restarts`` is negative.
+        parameters are for no pair finite at both ends, or not valid there, or do not depend
+        differentiably on the points; if ``controls`` or ``points`` are fewer than said, ``start``
+        is neither of the two, no solver has the name, or ``restarts`` is negative; if
+        ``checkpoint`` holds another job's pairs, or something else.
     TypeError
         If ``geometry`` is none, such as a bare decoder; if the endpoints are no floating-point
         tensors, or of half precision; if the decoder's distribution is not supported, or
-        ``solver`` is no solver.
+        ``solver`` is no solver, or has curves that cannot be saved to ``checkpoint``.
+
+    Warns
+    -----
+    RuntimeWarning
+        If pairs are given up, as ``NOT_FINITE``: the decoder's parameters are not finite at an end,
+        or the decoder raises an error for them but not for all. If memory runs out: fewer are then
+        solved at once. If rounding hides how long geodesics are.
 
     Examples
     --------
@@ -118,7 +133,7 @@ def connecting_geodesics(
             f"geometry is a {getattr(geometry, '__name__', type(geometry).__name__)}; expected a "
             "Geometry: wrap the decoder, such as Wasserstein1(decoder)"
         )
-    with outside_inference_mode():
+    with holding_interrupts(), outside_inference_mode():
         z0, z1 = _check_endpoints(*_as_tensors(geometry, z0, z1))
         _check_count("controls", controls, 2, "a cubic spline has")
         _check_count("points", points, 3, "a curve's energy needs")
@@ -128,31 +143,20 @@ def connecting_geodesics(
             raise ValueError(
                 f"restarts is {restarts}; expected the number of further starts, 0 or more"
             )
-        chosen = choose_solver(solver, progress=progress)
+        chosen = choose_solver(solver, progress=progress and checkpoint is None)
         geometry.check_decoder(z0, z1)
         with torch.no_grad():
-            for name, z in (("z0", z0), ("z1", z1)):
-                _check_decoded(geometry, z, name)
-        free = FIRST_CONTROLS if controls == "auto" else controls
-        straight = CubicSpline.straight(z0, z1, free)
-        starts = [straight.controls]  # (B, P, d) each
-        if start != "line":
-            starts.append(CubicSpline.through(start.shortest_paths(z0, z1), free).controls)
-        starts += _bend(straight, restarts, generator)
-        count = len(starts)
-        every = CubicSpline(z0.repeat(count, 1), z1.repeat(count, 1), torch.cat(starts))
-        memory = getattr(chosen, "memory", MEMORY)
-        solution = solve_as_needed(
-            geometry, chosen, every, controls=controls, points=points, memory=memory
-        )
-        _warn_of_rounding(solution)
-        origin = torch.arange(count, device=z0.device).repeat_interleave(len(z0))
-        paths = Geodesics(geometry, every.start, every.end, solution, origin)
-        if count == 1:
-            return paths
-        rows = torch.arange(len(z0), device=z0.device)
-        length = torch.where(paths.length.isnan(), math.inf, paths.length)  # nan would be the least
-        return paths[rows + len(z0) * length.view(count, -1).argmin(0)]
+            usable = _find_usable(geometry, z0, z1)  # (B,)
+        bends = draw_bends(restarts, z0.shape[1], generator)  # (restarts, 2, d)
+        method = Method(geometry, chosen, controls, points, start, bends)
+        bisection = Bisection(method)
+        if checkpoint is None:
+            paths = bisection.connect(z0, z1, usable)
+        else:
+            label = LABEL if progress else None
+            paths = connect_in_chunks(Path(checkpoint), bisection, z0, z1, usable, label)
+        _warn(usable, bisection.raised, paths.report.outcome)
+        return paths
 
 
 def _check_count(name: str, value: Count, least: int, why: str) -> None:
@@ -161,39 +165,60 @@ def _check_count(name: str, value: Count, least: int, why: str) -> None:
         raise ValueError(f'{name} is {value!r}; {why} at least {least}: give a number, or "auto"')
 
 
-def _warn_of_rounding(solution: Solution) -> None:
-    rounded = int((solution.report.outcome == Outcome.ROUNDING).sum())
-    if rounded:
-        warnings.warn(
-            f"rounding of the decoder's output hides how long {rounded} of "
-            f"{len(solution.report.outcome)} geodesics are; decode in float64, or have the decoder "
-            "compute in the precision that it returns",
-            RuntimeWarning,
-            stacklevel=3,  # who called connecting_geodesics
+def _warn(usable: Tensor, raised: list[str], outcome: Tensor) -> None:
+    """Warn of pairs that were given up, and of curves (B,) that rounding hides."""
+    broken, rounded = int((~usable).sum()), int((outcome == Outcome.ROUNDING).sum())
+    count = len(outcome)
+    said = []
+    if broken:
+        said.append(
+            f"the decoder's parameters are not finite at an end of {broken} of {count} pairs, "
+            "which are given up (NOT_FINITE): remove those pairs"
         )
+    if raised:
+        said.append(
+            f"the decoder raised an error for {len(raised)} of {count} pairs, which are given up "
+            f"(NOT_FINITE); the first was {raised[0]}"
+        )
+    if rounded:
+        said.append(
+            f"rounding of the decoder's output hides how long {rounded} of {count} geodesics are; "
+            "decode in float64, or have the decoder compute in the precision that it returns"
+        )
+    for words in said:
+        warnings.warn(words, RuntimeWarning, stacklevel=3)  # who called connecting_geodesics
 
 
-def _bend(straight: CubicSpline, count: int, generator: torch.Generator | None) -> list[Tensor]:
-    """Control points of straight lines, bent along their two lowest modes: ``count`` (B, P, d)."""
-    controls = straight.controls  # (B, P, d)
-    free, dims = controls.shape[1:]
-    generator = generator or torch.Generator().manual_seed(0)
-    amplitudes = torch.randn(count, 2, dims, generator=generator)  # on the CPU: for all devices
-    amplitudes = amplitudes.to(controls) * (BULGE / dims**0.5)  # (count, 2, d)
-    places = torch.linspace(0, math.pi, free + 2).to(controls)[1:-1]  # (P,)
-    modes = torch.stack((places.sin(), (2 * places).sin()), -1)  # (P, 2)
-    chords = (straight.end - straight.start).norm(dim=-1)[:, None, None]  # (B, 1, 1)
-    return [controls + chords * (modes @ amplitude) for amplitude in amplitudes]
+def _find_usable(geometry: Geometry, z0: Tensor, z1: Tensor) -> Tensor:
+    """Whether the decoder's parameters are finite at both ends of each pair: bool, shape (B,).
+
+    Raises
+    ------
+    ValueError
+        If they are for no pair, or are not valid somewhere.
+    """
+    ends = (("z0", z0), ("z1", z1))
+    finite = [map_rows(partial(_check_decoded, geometry, name), z) for name, z in ends]  # (B,)
+    usable = finite[0] & finite[1]  # (B,)
+    if not holds(usable.any()):
+        for (name, z), good in zip(ends, finite, strict=True):
+            if not holds(good):
+                geometry.decode_with_checks(z[~good][:1], name)
+    return usable
 
 
-def _check_decoded(geometry: Geometry, z: Tensor, name: str) -> None:
-    """Check the decoder's parameters at the ends (B, d)."""
-
-    def check(z: Tensor) -> Tensor:
-        geometry.decode_with_checks(z, name)  # of (b,)
-        return z
-
-    map_rows(check, z)
+def _check_decoded(geometry: Geometry, name: str, z: Tensor) -> Tensor:
+    """Whether the decoder's parameters at ends (b, d) are finite, and valid where they are."""
+    try:
+        geometry.decode_with_checks(z, name)
+    except ValueError:
+        finite = geometry.decode(z).finite  # (b,)
+        if holds(finite):
+            raise
+        if holds(finite.any()):
+            geometry.decode_with_checks(z[finite], name)
+        return finite
+    return torch.ones_like(z[:, 0], dtype=torch.bool)
 
 
 def _as_tensors(

@@ -209,6 +209,16 @@ def select_curves(curve: Curve, rows: Tensor) -> Curve:
     return curve[rows] if isinstance(curve, CubicSpline) else lambda t: curve(t)[rows]
 
 
+def join_curves(curves: list[Curve]) -> Curve:
+    """Concatenate batches of curves; splines are written with the control points of the finest."""
+    splines = [curve for curve in curves if isinstance(curve, CubicSpline)]
+    if len(curves) == 1:
+        return curves[0]
+    if len(splines) == len(curves):
+        return CubicSpline.join(splines)
+    return lambda t: torch.cat([curve(t) for curve in curves])
+
+
 def evaluate_curve(curve: Curve, t: Tensor) -> Tensor:
     """Points on B curves at parameters ``t``, (T,) or each curve's own (B, T): shape (B, T, d)."""
     if t.ndim == 1 or isinstance(curve, CubicSpline):

@@ -166,6 +166,20 @@ class Geodesics:
             "numbers or a mask, of one dimension"
         )
 
+    @classmethod
+    def join(cls, parts: list["Geodesics"]) -> "Geodesics":
+        """Concatenate geodesics of one geometry, at least one, such as those of several files.
+
+        All get as many control points as the finest has, which moves no curve but by rounding.
+        """
+        return cls(
+            parts[0].geometry,
+            torch.cat([part.start for part in parts]),
+            torch.cat([part.end for part in parts]),
+            Solution.join([part.solution for part in parts]),
+            torch.cat([part.origin for part in parts]),
+        )
+
     @override
     def __repr__(self) -> str:
         return (

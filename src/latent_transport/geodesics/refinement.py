@@ -9,7 +9,13 @@ import torch
 from torch import Tensor
 
 from latent_transport.checks import holds
-from latent_transport.geodesics.curves import CubicSpline, Curve, apply_to_curve, select_curves
+from latent_transport.geodesics.curves import (
+    CubicSpline,
+    Curve,
+    apply_to_curve,
+    join_curves,
+    select_curves,
+)
 from latent_transport.geodesics.solvers.base import Report, Solver
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geodesics.verification import Measures, measure_finely
@@ -65,6 +71,17 @@ class Solution:
             self.measures.apply(function),
             function(self.controls),
             function(self.points),
+        )
+
+    @classmethod
+    def join(cls, parts: list["Solution"]) -> "Solution":
+        """Concatenate solutions; splines are written with the control points of the finest."""
+        return cls(
+            join_curves([part.curve for part in parts]),
+            Report.join([part.report for part in parts]),
+            Measures.join([part.measures for part in parts]),
+            torch.cat([part.controls for part in parts]),
+            torch.cat([part.points for part in parts]),
         )
 
 
@@ -123,7 +140,9 @@ def solve_as_needed(
                 if len(chosen):
                     work.append((rows[chosen], finer[chosen], more))
     parts = [(kept == number).nonzero().squeeze(-1) for number in range(len(rounds))]
-    solution = _join([x[place[rows]] for x, rows in zip(rounds, parts, strict=True) if len(rows)])
+    solution = Solution.join(
+        [x[place[rows]] for x, rows in zip(rounds, parts, strict=True) if len(rows)]
+    )
     solution = solution[torch.cat(parts).argsort()]
     seconds = time.perf_counter() - begin
     return replace(solution, report=replace(solution.report, iterations=spent, seconds=seconds))
@@ -185,19 +204,3 @@ def _refine(
         yield aliased, spline, finer
     elif may_be_richer:
         yield aliased & uneven, spline.refine(), count
-
-
-def _join(parts: list[Solution]) -> Solution:
-    """Concatenate solutions; splines are written with the control points of the finest."""
-    curves = [part.curve for part in parts]
-    curve = curves[0]
-    if len(parts) > 1:
-        splines = [spline for spline in curves if isinstance(spline, CubicSpline)]
-        curve = CubicSpline.join(splines)
-    return Solution(
-        curve,
-        Report.join([part.report for part in parts]),
-        Measures.join([part.measures for part in parts]),
-        torch.cat([part.controls for part in parts]),
-        torch.cat([part.points for part in parts]),
-    )

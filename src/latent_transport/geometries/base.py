@@ -20,6 +20,7 @@ from latent_transport.geometries.contract import check_decoding, flatten_points
 from latent_transport.geometries.decoded import Decoded
 from latent_transport.geometries.process import (
     as_ordinary,
+    deliver_interrupt,
     forward_mode,
     outside_inference_mode,
     plain_attention,
@@ -47,6 +48,9 @@ HINTS = {
     "shape[0] to be equal to": EXPORTED,
 }
 """What to do about errors of a decoder that have these words."""
+
+BLAMED = "raised by the decoder"
+"""How the note begins that errors of a decoder get."""
 
 FUSED_ATTENTION = ("scaled_dot_product", "transformer_encoder_layer", "multi_head_attention")
 
@@ -125,6 +129,7 @@ class Geometry(ABC):
         ValueError
             If its batch shape is not (M, D) or (M, ...), or the points are not of ``latent_shape``.
         """
+        deliver_interrupt()
         check_points("z", z)
         check_precision("z", z)
         flat = flatten_points(z)  # (M, d)
@@ -133,7 +138,7 @@ class Geometry(ABC):
                 distribution = factors(self.decoder(flat))
             except Exception as error:
                 error.add_note(
-                    f"raised by the decoder, called with latent points of shape "
+                    f"{BLAMED}, called with latent points of shape "
                     f"{tuple(flat.shape)}, {z.dtype} on {z.device}"
                 )
                 for words, hint in HINTS.items():

@@ -156,6 +156,11 @@ class Decoded:
             before = columns.stop
         return parts
 
+    @property
+    def finite(self) -> Tensor:
+        """Whether each point's coordinates, and weights if any, are finite: bool, shape (...)."""
+        return torch.stack([torch.isfinite(x).all(-1).all(-1) for x in self.tensors]).all(0)
+
     def check_finite(self, name: str) -> None:
         """Refuse points, called ``name``, with a weight or coordinates that are not finite.
 

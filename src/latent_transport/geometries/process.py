@@ -8,15 +8,21 @@ mode are each thread's own.
 A decoder must not wait for another thread that measures or solves: that one waits for the decoder
 to be done with forward mode. Forward mode of a user's own is beyond our reach: run it while no
 other thread is in a geometry.
+
+Nor is torch prepared for an interrupt (Ctrl-C) while it enters or leaves a section of its own:
+gradients stay off, a level of differentiation is left behind, or an assertion of its own fails in
+place of the interrupt, which therefore waits for the next decoding, where nothing is half done.
 """
 
 import os
+import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from types import FrameType
 
 import torch
 from torch import Tensor
@@ -34,7 +40,16 @@ class _Validation:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass
+class _Interrupts:
+    """Interrupts that wait, one at most, and what the caller's process does about them."""
+
+    handle: Callable[[int, FrameType | None], object] = signal.default_int_handler
+    held: list[tuple[int, FrameType | None]] = field(default_factory=list)
+
+
 _validation = _Validation()
+_interrupts = _Interrupts()
 _forward_mode = threading.RLock()
 
 
@@ -93,10 +108,46 @@ def validate(distribution: Distribution) -> None:
 
 @contextmanager
 def forward_mode() -> Iterator[None]:
-    """Differentiate in forward mode: one thread at a time, which may nest such sections."""
-    with _forward_mode:
+    """Differentiate in forward mode: one thread at a time, which may nest such sections.
+
+    An interrupt waits, as in :func:`holding_interrupts`.
+    """
+    with _forward_mode, holding_interrupts():
         _load_decompositions()
         yield
+
+
+@contextmanager
+def holding_interrupts() -> Iterator[None]:
+    """Hold an interrupt back until :func:`deliver_interrupt`, or the end of the section.
+
+    A second one is raised at once. Only the main thread gets any.
+    """
+    handle = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not callable(handle) or handle is _hold:
+        yield
+        return
+    _interrupts.handle = handle
+    signal.signal(signal.SIGINT, _hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handle)
+        deliver_interrupt()
+
+
+def _hold(number: int, frame: FrameType | None) -> None:
+    if _interrupts.held:  # who insists may have a decoder that never ends
+        deliver_interrupt()
+    else:
+        _interrupts.held.append((number, frame))
+
+
+def deliver_interrupt() -> None:
+    """Raise the interrupt that waits, if any, in the main thread; to be called by decodings."""
+    if _interrupts.held and threading.current_thread() is threading.main_thread():
+        _interrupts.handle(*_interrupts.held.pop())
 
 
 @contextmanager
