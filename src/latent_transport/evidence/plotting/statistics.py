@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from latent_transport.datasets.classes import DIGITS
 from latent_transport.evidence.plotting.arrays import expect_finite, expect_shape
-from latent_transport.evidence.plotting.style import TEXT_WIDTH, freeze_layout, styled
+from latent_transport.evidence.plotting.style import TEXT_WIDTH, styled
 from latent_transport.evidence.vocabulary import model_label
 from latent_transport.storage import DataError
 
@@ -21,6 +20,7 @@ AXES = {"first": "first principal geodesic", "second": "second principal geodesi
 
 _GAP = 0.06  # of a tile, between tiles
 _APART = 0.5  # of a tile, between the groups of columns
+_LEFT, _RIGHT, _ABOVE, _BELOW = 0.62, 0.03, 0.34, 0.33  # inches, for names and titles
 
 
 @styled
@@ -64,19 +64,25 @@ def plot_statistics(
         },
     }
     width = places["second"][-1] + 1
-    figure = Figure(
-        figsize=(TEXT_WIDTH, (TEXT_WIDTH - 0.5) / width * len(planes) + 0.5),
-        layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02),
+    tile = (TEXT_WIDTH - _LEFT - _RIGHT) / width  # inches
+    height = tile * len(planes) + _ABOVE + _BELOW
+    figure = Figure(figsize=(TEXT_WIDTH, height))
+    axes = figure.add_axes(
+        (
+            _LEFT / TEXT_WIDTH,
+            _BELOW / height,
+            tile * width / TEXT_WIDTH,
+            tile * len(planes) / height,
+        )
     )
-    axes = figure.subplots()
     for line, arrays in enumerate(planes.values()):
         for name, lefts in places.items():
             for left, image in zip(lefts, arrays[f"{name}_images"], strict=True):
                 _draw_tile(axes, image, left, line)
-    axes.set(xlim=(0, width), ylim=(len(planes), 0), aspect="equal")
+    axes.set(xlim=(0, width), ylim=(len(planes), 0), aspect="auto")
     axes.set_yticks(np.arange(len(planes)) + 0.5, [model_label(name, classes) for name in planes])
     ticks = [
-        (left + 0.5, f"{deviation:+g}" if deviation else "0")
+        (left + 0.5, f"{deviation:+g}".replace("-", "\N{MINUS SIGN}") if deviation else "0")
         for name in AXES
         for left, deviation in zip(places[name], deviations, strict=True)
     ]
@@ -86,7 +92,7 @@ def plot_statistics(
         axes.text(_middle(places, name), -0.1, title, ha="center", va="bottom", fontsize=7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return freeze_layout(figure)
+    return figure
 
 
 def _check(name: str, arrays: Mapping[str, np.ndarray], count: int) -> None:
