@@ -228,6 +228,10 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
     if 0 < search["candidates"] < search["neighbours"]:
         expected = f"0, or at least evidence.neighbours.neighbours = {search['neighbours']}"
         yield "evidence.neighbours.candidates", expected
+    clusters = evidence["statistics"]["clusters"]
+    if clusters["clusters"] >= clusters["points"]:
+        expected = f"less than evidence.statistics.clusters.points = {clusters['points']}"
+        yield "evidence.statistics.clusters.clusters", expected
 
 
 def _solved(part: Part, listed: Sequence[str]) -> set[str]:

@@ -244,6 +244,11 @@ MIXTURE = nest("models.all.architecture.components", 5)
             "0, or at least evidence.neighbours.neighbours = 5",
         ),
         (
+            nest("evidence.statistics.clusters.clusters", 40),
+            "evidence.statistics.clusters.clusters",
+            "less than evidence.statistics.clusters.points = 40",
+        ),
+        (
             {"data": {"source": "sample", "folder": "."}},
             "data.folder",
             "null, since data.source is sample",

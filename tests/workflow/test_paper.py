@@ -129,6 +129,7 @@ def make_tables() -> dict[str, pd.DataFrame]:
             references=("latent", "wasserstein1"),
         ),
         "neighbours": summarise(["accuracy", "purity"], models=["all"], **two),
+        "statistics": summarise(["excess", "first_share", "adjusted_rand", "converged"], **two),
         "ramp": pd.DataFrame(ramp),
         "starts": pd.DataFrame(starts),
         "wasserstein1": pd.DataFrame(speed),

@@ -1,4 +1,4 @@
-from latent_transport.evidence.keys import FADE, INTERPOLATION, LINE, OURS, SEQUENCES
+from latent_transport.evidence.keys import FADE, INTERPOLATION, LATENT, LINE, OURS, SEQUENCES
 
 # Rules compare_PART, of what is measured along paths: those with which the others are compared.
 REFERENCES = {
@@ -6,6 +6,7 @@ REFERENCES = {
     "plausibility": [LINE, FADE, INTERPOLATION, OURS],
     "separation": [OURS],
     "sequences": [LINE, FADE, OURS],
+    "statistics": [LATENT],
 }
 MEASURED = {"plausibility": ["all"], "sequences": SEQUENCES}
 

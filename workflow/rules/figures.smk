@@ -25,6 +25,10 @@ PLOTS_OF_FILES = {
         "summary": "<results>/tables/stability.csv",
     },
     "neighbours": {"summary": "<results>/tables/neighbours.csv"},
+    "statistics": {
+        "strips": expand("<results>/evidence/statistics/{model}.safetensors", model=DIGIT_MODELS),
+        "classes": CLASSES,
+    },
     "benchmark": {
         "classes": CLASSES,
         "wasserstein1": rules.benchmark_wasserstein1.output,

@@ -249,10 +249,27 @@ NEIGHBOURS = {
     "accuracy": Measure("label accuracy of nearest neighbours", HIGHER),
     "purity": Measure("purity of k-medoids", HIGHER, manuscript="purity of $k$-medoids"),
 }
+STATISTICS = {
+    "excess": Measure("excess of the variance", LOWER),
+    "first_share": Measure("share of the first component", 0),
+    "adjusted_rand": Measure(
+        "adjusted Rand index", HIGHER, manuscript="adjusted Rand index of $k$-means"
+    ),
+    "spread": Measure("spread", LOWER, 0, unit="grey levels"),
+    "converged": Measure("share converged", HIGHER),
+}
 """Measures of each part of the evidence, in their order."""
 
 MEASURES = (
-    CONTAINMENT | PLAUSIBILITY | DETOURS | FRONTIER | SEPARATION | HALFWAY | STABILITY | NEIGHBOURS
+    CONTAINMENT
+    | PLAUSIBILITY
+    | DETOURS
+    | FRONTIER
+    | SEPARATION
+    | HALFWAY
+    | STABILITY
+    | NEIGHBOURS
+    | STATISTICS
 )
 
 # --- Models and pairs ---
@@ -300,6 +317,7 @@ PARTS = {
     ),
     "stability": Part(drawn=True, judged=True, solves=("wasserstein1", "euclidean")),
     "neighbours": Part(of_all_digits=True, drawn=True, judged=True),
+    "statistics": Part(drawn=True),
     "sequences": Part(of_all_digits=True, drawn=True, judged=True),
     "starts": Part(),
 }

@@ -12,6 +12,7 @@ from .sequences import plot_sequences as plot_sequences
 from .spaces import LatentSpace as LatentSpace
 from .spaces import plot_latent_spaces as plot_latent_spaces
 from .stability import plot_stability as plot_stability
+from .statistics import plot_statistics as plot_statistics
 from .style import save_figure as save_figure
 from .surfaces import plot_geodesic_and_chord as plot_geodesic_and_chord
 from .training import plot_histories as plot_histories
