@@ -44,10 +44,10 @@ def make_twin(module: Module) -> Module:
         twin = copy.deepcopy(module, kept)
     except Exception as error:
         raise TypeError(
-            f"the {type(module).__name__} cannot be copied ({error}); call its eval() and "
+            f"the {type(module).__name__} cannot be copied ({error}); put it in eval mode and "
             "requires_grad_(False), and give a geometry a function of z that calls it"
         ) from error
     for part in twin.modules():
         if getattr(part, "gradient_checkpointing", False) is True:
             vars(part)["gradient_checkpointing"] = False
-    return twin.train(False)
+    return twin.eval()
