@@ -136,6 +136,11 @@ def test_what_is_no_matrix_of_points_is_refused():
         lt.distance_matrix(sphere(), torch.zeros(2, 2), torch.zeros(2, 3))
 
 
+def test_a_checkpoint_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="takes no checkpoint"):
+        lt.distance_matrix(sphere(), draw(3, 2, seed=0), checkpoint=tmp_path)
+
+
 def test_failures_are_told_in_the_callers_name():
     z = draw(3, 2, seed=13)
     solver = lt.GaussNewton(max_iterations=1)

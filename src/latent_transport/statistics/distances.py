@@ -163,7 +163,7 @@ def distance_matrix(
     progress : str, optional
         Label of a progress bar of the pairs; there is none without.
     **options
-        As for :func:`connecting_geodesics`.
+        As for :func:`connecting_geodesics`, but for its checkpoint.
 
     Returns
     -------
@@ -182,8 +182,8 @@ def distance_matrix(
     Raises
     ------
     TypeError, ValueError
-        As :func:`connecting_geodesics`; also if the points are no (n, d), or there are not so many
-        neighbours.
+        As :func:`connecting_geodesics`; also if the points are no (n, d), there are not so many
+        neighbours, or a checkpoint is asked for.
 
     Examples
     --------
@@ -201,6 +201,11 @@ def distance_matrix(
     >>> print(classifier.predict(lt.distance_matrix(lt.Wasserstein1(decoder), new, z)))
     [0 1]
     """
+    if "checkpoint" in options:
+        raise TypeError(
+            "distance_matrix takes no checkpoint, whose folder is of one call of "
+            "connecting_geodesics: solve the pairs with that, or blocks of rows one by one"
+        )
     columns = z if others is None else others
     for name, points in (("z", z), ("others", columns)):
         check_points(name, points)
