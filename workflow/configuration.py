@@ -116,10 +116,7 @@ def _describe_error(error: ValidationError, schema: Mapping[str, Any]) -> Iterat
             if name not in error.instance:
                 yield _join(*path, name), f"is missing; expected {_allowed(schema, *path, name)}"
     else:
-        expected = _allowed(schema, *path)
-        if isinstance(error.instance, str) and error.validator == "type":
-            expected += " (on the command line values below the top level are text: use a file)"
-        yield _join(*path), f"is {_show(error.instance)}; expected {expected}"
+        yield _join(*path), f"is {_show(error.instance)}; expected {_allowed(schema, *path)}"
 
 
 def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -198,17 +195,15 @@ def _find_contradictory_evidence(config: Mapping[str, Any]) -> Iterator[tuple[st
             solved.update(evidence["replicates"]["geometries"])
         if _look_up(config, components) > 1 and not solved.isdisjoint(UNMIXED):
             yield components, _expect_one_component(kind)
-    lacking = sorted({*config["figures"]["extended"]} & {*evidence["few"]["all"]})
-    if lacking:
-        yield "figures.extended", f"no {lacking[0]}, which evidence.few.all limits to few pairs"
-    few = evidence["few"]["pairs"]["all"]
-    if (
-        "frontier" in parts
-        and evidence["few"]["all"]
-        and max(evidence["frontier"]["pairs"].values()) > few
-    ):
-        expected = f"at most evidence.few.pairs.all = {few} pairs of each kind"
-        yield "evidence.frontier.pairs", expected
+    few, whole = evidence["few"], config["geodesics"]["pairs"]["all"]
+    if few["all"] and few["pairs"]["all"] < max(whole.values()):
+        lacking = sorted({*config["figures"]["extended"]} & {*few["all"]})
+        if lacking:
+            yield "figures.extended", f"no {lacking[0]}, which evidence.few.all limits to few pairs"
+        most = max(evidence["frontier"]["pairs"].values())
+        if "frontier" in parts and most > few["pairs"]["all"]:
+            expected = f"at most evidence.few.pairs.all = {few['pairs']['all']} pairs of each kind"
+            yield "evidence.frontier.pairs", expected
     if "replicates" in parts and OURS not in evidence["replicates"]["geometries"]:
         expected = f"a list with {OURS}, of which the claims are"
         yield "evidence.replicates.geometries", expected

@@ -39,13 +39,15 @@ def test_free_text_stands_in_few_settings():
         if "string" in leaf.get("type", ()) and "enum" not in leaf
     }
     folders = {f"pathvars.{name}" for name in ("results", "logs", "benchmarks", "paper")}
-    assert text == {*folders, "data.folder", "paper.reference"}
+    assert text == {*folders, "data.folder", "paper.beside", "paper.reference"}
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_files_are_quoted_and_wildcards_constrained(path):
     common = (ROOT / "workflow" / "rules" / "common.smk").read_text(encoding="utf-8")
-    constrained = re.findall(r'^    (\w+)=r?"', common.partition("wildcard_constraints:")[2], re.M)
+    constrained = re.findall(
+        r'^    (\w+)=(?:rf?)?"', common.partition("wildcard_constraints:")[2], re.M
+    )
     assert {"model", "geometry"} <= set(constrained)
     for found in commands_of(path):
         if found.endswith(":q") or found.startswith("params."):
@@ -58,9 +60,9 @@ def test_text_of_the_config_is_always_one_word(repository):
     folder = repository / HOSTILE
     folder.mkdir()
     (folder / "reference.csv").write_text("x\n")
-    settings = hostile_settings(
-        data={"folder": HOSTILE}, paper={"reference": f"{HOSTILE}/reference.csv"}
-    )
+    (folder / "numbers.json").write_text("{}")
+    paper = {"reference": f"{HOSTILE}/reference.csv", "beside": HOSTILE}
+    settings = hostile_settings(data={"folder": HOSTILE}, paper=paper)
     config = write_config(repository, settings)
     done = run_snakemake(
         *(repository, "all", "check", "page", "benchmark", "-n", "-p"),

@@ -177,7 +177,7 @@ DISTANCES: dict[str, Name] = {
 REPLICATED = tuple(
     name
     for name, recipe in GEOMETRIES.items()
-    if recipe.decoder in ("plain", "blurred") and not recipe.weighted
+    if recipe.decoder in ("plain", "blurred", "sobolev") and not recipe.weighted
 )
 """Geometries of replicates: those that need no more than a model and its codes."""
 

@@ -12,6 +12,7 @@ from latent_transport.storage import DataError
 MEASURES = {
     "containment": ("share_inside", 0.95),
     "plausibility": ("confidence", 0.0),
+    "frontier": ("advantage_by_length", 0.0),
     "separation": ("excess_wasserstein1", 0.01),
     "sequences": ("error", 0.0),
     "stability": ("coefficient", 0.0),

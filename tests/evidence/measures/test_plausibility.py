@@ -284,7 +284,14 @@ def test_paths_are_judged_at_equal_steps_of_length_and_charged_for_detours(judge
     torch.testing.assert_close(found["length"], geometry.curve_length(points))
     z = points_along(points, equal_length_parameters(geometry, points, fractions))
     there = judge.measure_points(z, torch.Generator().manual_seed(0))
-    assert set(found) == {*there, "length", "largest_step", "retreat", "fade_distance"}
+    assert set(found) == {
+        *there,
+        "length",
+        "latent_length",
+        "largest_step",
+        "retreat",
+        "fade_distance",
+    }
     for name, values in there.items():
         torch.testing.assert_close(found[name], values)
     images = judge.decoder(torch.cat((points[:, :1], z, points[:, -1:]), 1)).mean
