@@ -131,6 +131,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
     known += ("length_ratio", "latent_ratio", "largest_step", "retreat", "norm", "fade_distance")
     known += ("separation", "excess_wasserstein1", "excess_fisher_rao")
     known += ("error", "image_error", "offset", "advantage_by_length", "advantage_by_retreat")
+    known += ("excess", "first_share", "adjusted_rand", "spread", "converged")
     assert set(known) == set(MEASURES)
     higher = {name for name in known if MEASURES[name].sign > 0}
     assert higher == {
@@ -143,7 +144,7 @@ def test_low_values_are_better_but_for_shares_confidence_likelihood_and_agreemen
             "log_likelihood",
         ),
         *("advantage_by_length", "advantage_by_retreat"),
-        *("agreement", "accuracy", "purity"),
+        *("agreement", "accuracy", "purity", "adjusted_rand", "converged"),
         *("separation", "excess_wasserstein1", "excess_fisher_rao"),
     }
 

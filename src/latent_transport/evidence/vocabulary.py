@@ -255,7 +255,7 @@ STATISTICS = {
     "adjusted_rand": Measure(
         "adjusted Rand index", HIGHER, manuscript="adjusted Rand index of $k$-means"
     ),
-    "spread": Measure("spread", LOWER, 0, unit="grey levels"),
+    "spread": Measure("spread", LOWER, 1, unit="grey levels"),
     "converged": Measure("share converged", HIGHER),
 }
 """Measures of each part of the evidence, in their order."""

@@ -6,6 +6,7 @@ import pytest
 
 from latent_transport.evidence.claims.statements import CLAIMS
 from latent_transport.evidence.claims.verdicts import judge_claims
+from latent_transport.evidence.keys import BEST
 from latent_transport.evidence.vocabulary import PARTS, PATHS, PLAUSIBILITY
 from latent_transport.storage import DataError
 
@@ -227,7 +228,7 @@ def test_what_is_missing_is_named():
 def test_claims_are_of_parts_and_paths_that_there_are():
     for claim in CLAIMS.values():
         assert PARTS[claim.part].judged
-        assert claim.path is None or claim.path in PATHS
+        assert claim.path is None or claim.path in {*PATHS, BEST}
         assert claim.measures
     parts = {claim.part for claim in CLAIMS.values()}
     if any(claim.replicated for claim in CLAIMS.values()):
