@@ -25,7 +25,8 @@ def describe_outcome(results: str | Path, paper: str | Path) -> Iterator[str]:
         Folders of the config's keys ``pathvars.results`` and ``pathvars.paper``.
     """
     results, paper = Path(results), Path(paper)
-    figures = sorted(path.stem for path in (results / "figures").glob("*.pdf"))
+    figures = [path.stem for path in (results / "figures").glob("*.pdf")]
+    figures.sort(key=lambda name: (not name.removeprefix("figure").isdigit(), name))  # the paper's
     if not figures:
         return
     yield f"Figures, PDF and PNG ({', '.join(figures)}): {results / 'figures'}"
