@@ -61,6 +61,17 @@ def test_a_plane_of_one_direction_has_none():
     assert found.isnan().all()
 
 
+def test_single_precision_is_warned_of_where_it_is_called(recwarn):
+    z = torch.zeros(1, 2)
+    u, v = torch.eye(2)[:, None]
+    for dtype, count in ((torch.float64, 0), (torch.float32, 1)):
+        ends = (x.to(dtype) for x in (z, u, v))
+        lt.flag_curvature(lt.Euclidean(lambda z: torch.distributions.Normal(2 * z, 1.0)), *ends)
+        told = [warning for warning in recwarn if "float32" in str(warning.message)]
+        assert len(told) == count
+    assert told[0].filename == __file__
+
+
 def test_what_does_not_fit_is_refused():
     geometry = lt.Wasserstein1(lambda z: Normal(z, 1.0))
     x = torch.ones(2)

@@ -1,5 +1,7 @@
 """Curvature: how fast geodesics that set out together come apart."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
@@ -98,6 +100,12 @@ def flag_curvature(
         In inverse squared units of the data; nan where a geodesic is not found, or u and v are of
         one direction.
 
+    Warns
+    -----
+    RuntimeWarning
+        In float32, whose rounding makes a fifth of the curvature in the worst case and 2 % in the
+        median, by the default reach on spheres, where it is right to 0.4 % in float64.
+
     Raises
     ------
     TypeError, ValueError
@@ -112,6 +120,13 @@ def flag_curvature(
             raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (B, d) or (d,), B > 0")
         check_alike("z", z, name, x)
         check_finite(name, x)
+    if z.dtype != torch.float64:
+        warnings.warn(
+            "curvature is a difference of second order, of which rounding in float32 makes several "
+            "per cent: have points, directions and the decoder in float64",
+            RuntimeWarning,
+            stacklevel=3,  # who called, past the decorator
+        )
     with torch.no_grad():
         z, u, v = torch.broadcast_tensors(*(torch.atleast_2d(as_ordinary(x)) for x in (z, u, v)))
         u = u * (reach / u.norm(dim=-1, keepdim=True))  # (B, d)
