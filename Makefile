@@ -8,6 +8,10 @@ BIN := .venv/bin
 # What a killed run left half-done is done again; files that are touched or copied are not, if they
 # hold what they held.
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --rerun-incomplete --max-checksum-file-size 1GB
+# Snakemake keeps a cache in the home folder, which containers and batch systems may lack.
+ifneq ($(shell test -d "$$HOME" -a -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.snakemake/cache
+endif
 # What an installation is made of, beside the modules that it finds where they are.
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 

@@ -3,7 +3,8 @@ from snakemake.utils import min_version
 min_version("9.17")
 
 
-configfile: "config/paper.yaml"
+# Of this repository, wherever it is run from.
+configfile: str(workflow.current_basedir.join("config/paper.yaml"))
 
 
 include: "workflow/rules/common.smk"

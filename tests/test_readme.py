@@ -2,6 +2,8 @@
 
 import doctest
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
@@ -23,3 +25,18 @@ def test_readme_example_runs():
 
 def test_docstring_examples_hold():
     assert doctest.testmod(connect).failed == 0
+
+
+def test_no_warning_comes_from_the_first_call():
+    code = """
+import torch
+import latent_transport as lt
+
+z0, z1 = torch.zeros(2, 3), torch.ones(2, 3)
+geometries = lt.Wasserstein1, lt.Wasserstein2, lt.FisherRao, lt.Euclidean
+for geometry in (kind(lambda z: torch.distributions.Normal(z.sin(), 1.0)) for kind in geometries):
+    assert lt.connecting_geodesics(geometry, z0, z1).converged.all()
+model = lt.VAE(3, hidden=(8,), data_shape=(4, 4)).eval()
+lt.connecting_geodesics(lt.Wasserstein1(model.decode), z0, z1)
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)  # noqa: S603

@@ -124,8 +124,8 @@ def _find_contradictions(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for name, folder in config["pathvars"].items():
         if not _is_confined(folder):
             yield f"pathvars.{name}", FOLDER
-        elif file := _find_file(folder):
-            yield f"pathvars.{name}", f"a folder, but {file} is a file: move it, or name another"
+        elif found := _find_obstacle(folder):
+            yield f"pathvars.{name}", f"a folder, but {found}: move it, or name another"
     results, paper = (PurePosixPath(config["pathvars"][name]) for name in ("results", "paper"))
     if results == paper:
         yield "pathvars.paper", "another folder than pathvars.results, whose figures it copies"
@@ -261,13 +261,18 @@ def _is_confined(folder: str) -> bool:
     return parts[0] not in OURS_ALONE
 
 
-def _find_file(folder: str) -> PurePosixPath | None:
-    """File that stands in the place of a folder or of one above it, as far as one may look."""
-    path = PurePosixPath(folder)
+def _find_obstacle(folder: str) -> str | None:
+    """What stands in the place of a folder or of one above it, as far as one may look."""
+    path = Path(folder)
     try:
-        return next((part for part in (path, *path.parents) if Path(part).is_file()), None)
+        for part in (path, *path.parents):
+            if part.is_file():
+                return f"{part} is a file"
+            if part.is_symlink() and not part.exists():
+                return f"{part} is a link to {part.readlink()}, which is not there"
     except OSError:
-        return None
+        pass
+    return None
 
 
 def _contradict(config: Mapping[str, Any], key: str, expected: str) -> str:

@@ -34,7 +34,7 @@ def code_of(script: str) -> list[str]:
     Returns
     -------
     list of str
-        Sorted paths, relative to the root of the repository.
+        Sorted paths, as :func:`locate` gives them.
     """
     return files_of(f"workflow.scripts.{script}")
 
@@ -45,7 +45,24 @@ def files_of(module: str) -> list[str]:
     paths = set(map(_path_of, modules))
     if LOADER in modules:
         paths |= {str(path.relative_to(ROOT)) for path in (ROOT / SOURCES).glob("*.[ch]")}
-    return sorted(paths)
+    return sorted(map(locate, paths))
+
+
+def locate(path: str | Path) -> str:
+    """Return where a run finds a file of the repository, as the input of a rule.
+
+    Parameters
+    ----------
+    path : path
+        Relative to the root of the repository.
+
+    Returns
+    -------
+    str
+        The same where the working directory is that root, so that records hold wherever a clone
+        lies; elsewhere absolute.
+    """
+    return str(path if Path.cwd() == ROOT else ROOT / path)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Raw files from every source, the IDX format, and how subsets are split."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -404,7 +406,7 @@ def test_without_torchvision_the_next_source_serves(
 @pytest.fixture
 def server(originals, monkeypatch):
     """A mirror over HTTP whose behaviour a test sets: its base address and its options."""
-    options = {"status": 200, "cut": 0}
+    options = {"status": 200, "cut": 0, "drips": False}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -412,7 +414,13 @@ def server(originals, monkeypatch):
             self.send_response(options["status"])
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: len(content) - options["cut"]])
+            if options["drips"]:
+                with contextlib.suppress(OSError):  # the reader has gone
+                    for byte in content:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(0.02)
+            else:
+                self.wfile.write(content[: len(content) - options["cut"]])
 
         def log_message(self, *args):
             pass
@@ -432,6 +440,7 @@ def server(originals, monkeypatch):
         ({}, None),
         ({"status": 404}, "HTTP Error 404"),
         ({"cut": 50}, "end-of-stream|IncompleteRead"),
+        ({"drips": True}, r"gz is too slow: \d+ bytes in . s, of at least 10000 a second"),
     ],
 )
 def test_mirror_over_http(
@@ -439,6 +448,8 @@ def test_mirror_over_http(
 ):
     address, behaviour = server
     behaviour.update(options)
+    if "drips" in options:
+        monkeypatch.setattr(sources, "TIMEOUT", 0.2)
     monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
     if reason is None:
         fetch(tmp_path / "raw", source="mnist", checksums=checksums)

