@@ -6,7 +6,16 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
-from torch.distributions import Bernoulli, Categorical, Normal
+from torch.distributions import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Gamma,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    kl_divergence,
+)
 
 from latent_transport.distributions import fisher
 from latent_transport.distributions.fisher import logistic_information
@@ -446,3 +455,41 @@ def test_logistics_whose_cdfs_cross_in_no_level_have_no_curvature():
     p = torch.tensor([[128.0, 128.0, 300.0], [2.0, 2.0, 2.0]], **DOUBLE)
     dp = torch.tensor([[300.0, 1.0, 0.1], [1.0, 0.0, 1.0]], **DOUBLE)  # far, nowhere, beyond white
     assert (outer_product(LogisticFamily(), p, dp) == 0).all()
+
+
+@pytest.mark.parametrize("size", [1e-6, 0.01, 0.5, 3.0, 80.0, 1e5])
+def test_fisher_rao_of_gammas_and_betas_is_twice_their_divergence(size):
+    step = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.7, 0.9], [0.5, -1.0]], **DOUBLE) * 1e-3
+    for other in (0.02, 1.0, 40.0):
+        for law in (Gamma, Beta):
+            at = torch.tensor([size, other * size], **DOUBLE)
+            p, q = (law(*(at * (sign * step / 2).exp()).unbind(-1)) for sign in (1, -1))
+            # Halfway between the two Kullback-Leibler divergences the third order cancels.
+            expected = kl_divergence(p, q) + kl_divergence(q, p)
+            found = fisher_rao(p, q).square()
+            scale = expected.max()  # torch's divergences are differences of large numbers
+            torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7 * float(scale))
+
+
+@given(mean=st.floats(-8, 8), ratio=st.floats(-6, 6), dispersion=st.floats(-8, 4))
+@settings(deadline=None, max_examples=50)
+def test_fisher_rao_of_negative_binomials_is_an_integral(mean, ratio, dispersion):
+    alpha = np.exp(dispersion)
+    ends = np.exp([mean, mean + ratio])
+    expected, _ = integrate.quad(  # over the logarithm of the mean
+        lambda x: np.sqrt(np.exp(x) / (1 + alpha * np.exp(x))), mean, mean + ratio, epsrel=1e-10
+    )
+    p, q = (
+        NegativeBinomial(torch.tensor(1 / alpha, **DOUBLE), logits=torch.tensor([alpha * x]).log())
+        for x in ends
+    )
+    assert float(fisher_rao(p, q)) == pytest.approx(abs(expected), rel=1e-8, abs=1e-12)
+
+
+def test_fisher_rao_of_negative_binomials_tends_to_that_of_poissons():
+    means = torch.tensor([[0.3, 20.0], [1.0, 400.0]], **DOUBLE)
+    p, q = (NegativeBinomial(torch.tensor(1e9, **DOUBLE), logits=(1e-9 * x).log()) for x in means)
+    expected = fisher_rao(*(Poisson(x) for x in means))
+    torch.testing.assert_close(fisher_rao(p, q), expected, rtol=1e-6, atol=0)
+    with pytest.raises(ValueError, match="known for one dispersion a variable"):
+        fisher_rao(p, NegativeBinomial(torch.tensor(2.0, **DOUBLE), logits=means[1]))

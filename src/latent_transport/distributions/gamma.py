@@ -20,6 +20,7 @@ from latent_transport.distributions.crossings import (
     differentiate,
 )
 from latent_transport.distributions.family import Family, norm_by_slopes
+from latent_transport.distributions.information import beta_residuals, gamma_residuals
 
 OUTSIDE = 1e-13  # mass beyond the outermost knots, on either side
 LEAST = 1e-300
@@ -136,6 +137,7 @@ class GammaFamily(Family[Gamma]):
     """Gamma distributions; coordinates (shape, scale)."""
 
     plural = "gamma distributions"
+    fisher_rao_is_distance = False
     _law = GammaLaw()
 
     @override
@@ -157,11 +159,18 @@ class GammaFamily(Family[Gamma]):
     def mean(self, p: Tensor) -> Tensor:
         return p.prod(-2)  # (..., D)
 
+    @override
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Right to second order for neighbours: (..., 2, D)."""
+        first, second = (torch.stack((x[..., 0, :], x.prod(-2)), -2) for x in (p, q))
+        return gamma_residuals(first, second)
+
 
 class BetaFamily(Family[Beta]):
     """Beta distributions; coordinates: the two concentrations."""
 
     plural = "beta distributions"
+    fisher_rao_is_distance = False
     _law = BetaLaw()
 
     @override
@@ -182,6 +191,11 @@ class BetaFamily(Family[Beta]):
     @override
     def mean(self, p: Tensor) -> Tensor:
         return p[..., 0, :] / p.sum(-2)  # (..., D)
+
+    @override
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Right to second order for neighbours: (..., 2, D)."""
+        return beta_residuals(p, q)
 
 
 def _width(parameter: Array, total: Array | None = None) -> Array:

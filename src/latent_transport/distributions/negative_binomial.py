@@ -7,8 +7,12 @@ from torch import Tensor
 from torch.distributions import Distribution, NegativeBinomial, Poisson, constraints
 from typing_extensions import override
 
+from latent_transport.checks import holds
 from latent_transport.distributions.counts import count_norm, count_wasserstein1
-from latent_transport.distributions.family import Family
+from latent_transport.distributions.family import Family, divide_by_argument
+from latent_transport.distributions.information import keep_positive
+
+SAME = 1e-5  # share by which rounding may make dispersions differ
 
 
 class ZeroInflatedCounts(Distribution):
@@ -83,6 +87,37 @@ class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
     @override
     def mean(self, p: Tensor) -> Tensor:
         return p[..., 0, :] * p[..., 2, :]  # (..., D)
+
+    @override
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        r"""Exact for one dispersion and no zeros beside: (..., 1, D).
+
+        With the dispersion :math:`\alpha` the information of the mean is
+        :math:`1/(\mu + \alpha\mu^2)`, and its root the slope of
+        :math:`2\,\mathrm{arsinh}(\sqrt{\alpha\mu})/\sqrt{\alpha}`.
+
+        Raises
+        ------
+        ValueError
+            If dispersions differ, or there are further zeros.
+        """
+        first, second = p[..., 1, :], q[..., 1, :]  # (..., D) each
+        same = (first - second).abs() <= SAME * first
+        alone = torch.minimum(p, q)[..., 2, :] >= 1 - SAME
+        if not holds(same & alone):
+            raise ValueError(
+                "the Fisher-Rao distance of negative binomials is known for one dispersion a "
+                "variable, the same at all latent points, and without further zeros; expected "
+                "such ones: keep the dispersion fixed, or use the Wasserstein1 geometry"
+            )
+        mean_p, mean_q = (keep_positive(x[..., :1, :]) for x in (p, q))  # (..., 1, D) each
+        dispersion = (p + q)[..., 1:2, :] / 2  # (..., 1, D)
+        # The hyperbolic sine of the difference of two numbers, of which these are the sines.
+        width = (mean_p * (1 + dispersion * mean_q)).sqrt()
+        width = width + (mean_q * (1 + dispersion * mean_p)).sqrt()  # (..., 1, D)
+        share = (mean_p - mean_q) / width  # (..., 1, D)
+        square = dispersion * share.square()  # (..., 1, D)
+        return 2 * share * divide_by_argument(torch.asinh, square, -1 / 6)
 
 
 def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:

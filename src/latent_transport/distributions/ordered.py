@@ -16,8 +16,7 @@ from torch.distributions import Exponential, Geometric, HalfNormal, Poisson
 from typing_extensions import override
 
 from latent_transport.distributions.family import Family, Member
-
-NEAR = 0.5  # share of a sum below which a logarithm of a quotient is taken of the difference
+from latent_transport.distributions.information import keep_positive, log_quotient
 
 
 class OrderedFamily(Family[Member]):
@@ -61,10 +60,7 @@ class ScaleFamily(OrderedFamily[Member]):
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the difference of the scales' logarithms."""
-        share = (p - q) / (p + q)  # (..., 1, D)
-        near = share.abs() < NEAR
-        log = torch.where(near, 2 * torch.where(near, share, 0).atanh(), p.log() - q.log())
-        return math.sqrt(self.information) * log  # (..., 1, D)
+        return math.sqrt(self.information) * log_quotient(p, q)  # (..., 1, D)
 
 
 class ExponentialFamily(ScaleFamily[Exponential]):
@@ -103,7 +99,7 @@ class PoissonFamily(OrderedFamily[Poisson]):
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: twice the difference of the means' roots."""
-        p, q = _keep_positive(p), _keep_positive(q)
+        p, q = keep_positive(p), keep_positive(q)
         return 2 * (p - q) / (p.sqrt() + q.sqrt())  # (..., 1, D)
 
 
@@ -127,11 +123,6 @@ class GeometricFamily(OrderedFamily[Geometric]):
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Exact: the difference of 2 asinh(sqrt(mean)), whose square is the information."""
-        p, q = _keep_positive(p), _keep_positive(q)
+        p, q = keep_positive(p), keep_positive(q)
         roots = p.sqrt() * (1 + q).sqrt() + q.sqrt() * (1 + p).sqrt()  # (..., 1, D)
         return 2 * ((p - q) / roots).asinh()  # (..., 1, D)
-
-
-def _keep_positive(p: Tensor) -> Tensor:
-    """Means of the least normal number at least, with no slope where they are less."""
-    return p.clamp(min=torch.finfo(p.dtype).tiny)  # (..., 1, D)

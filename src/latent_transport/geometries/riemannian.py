@@ -95,9 +95,11 @@ class FisherRao(_Riemannian):
     The Riemannian distance whose tensor is the Fisher information; for neighbours
     :math:`d^2(p, q) \approx 2\,\mathrm{KL}(p \| q)`. It is exact at any distance for normal,
     log-normal and other location-scale families, one-parameter families such as Poisson and
-    Bernoulli distributions, and categorical ones. For single discretised logistics it is the Fisher
-    information of the 256 probabilities at the mean of the two parameter pairs, applied to their
-    difference: right to second order for neighbours on a curve, not a distance between far points.
+    Bernoulli distributions, negative binomials of one dispersion, and categorical ones. For single
+    discretised logistics it is the Fisher information of the 256 probabilities at the mean of the
+    two parameter pairs, applied to their difference, for gamma and beta distributions that at the
+    geometric means: right to second order for neighbours on a curve, not a distance between far
+    points.
     Source: Arvanitidis et al. (2022), *Pulling back information geometry*.
 
     Parameters
