@@ -1,5 +1,6 @@
 """Ranges of versions agree wherever they are stated, and exact versions lie within them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -163,3 +164,11 @@ def test_names_may_be_imported_at_once(alone):
 def test_the_library_moves_no_pandas():
     # anndata, and with it scvi-tools, allows no pandas 3: the library must not ask for one.
     assert "pandas" not in ranges()
+
+
+def test_the_version_is_the_same_everywhere():
+    version = PROJECT["version"]
+    assert json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))["version"] == version
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version
+    assert f"## {version} (" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
