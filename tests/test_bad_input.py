@@ -83,7 +83,7 @@ def make_logistic(z, scale):
 
 
 DECODERS = {
-    "batch shape too short": (lambda z: Normal(z.sum(-1), 1.0), ValueError, "batch shape"),
+    "no batch shape": (lambda z: Normal(z.sum(), 1.0), ValueError, "batch shape"),
     "points not first": (lambda z: Normal(z[None], 1.0), ValueError, "batch shape"),
     "one image for all": (
         lambda z: Normal(torch.zeros(7, 2, **DOUBLE), 1.0),

@@ -185,3 +185,47 @@ def test_parts_of_fewer_coordinates_are_filled_up():
         return Categorical(logits=z[..., None] * classes), Bernoulli(0.5 + 0 * z)
 
     assert lt.Wasserstein1(decoder).decode(draw(4, 2)).coordinates.shape == (4, 7, 4)
+
+
+def test_parts_of_a_decoder_have_shapes_of_their_own():
+    generator = torch.Generator().manual_seed(0)
+    weight, other = (torch.randn(2, n, generator=generator, **DOUBLE) for n in (48, 5))
+
+    def draw(z):
+        image = (z @ weight).unflatten(-1, (3, 4, 4))
+        return {
+            "image": Independent(Normal(image, 1.0), 3),
+            "label": Categorical(logits=z @ other),
+            "level": Normal(z.sum(-1), 2.0),
+        }
+
+    def flatten(z):
+        label = Categorical(logits=(z @ other)[:, None])
+        return Normal(z @ weight, 1.0), label, Normal(z.sum(-1, keepdim=True), 2.0)
+
+    z0, z1 = torch.randn(2, 6, 2, generator=generator, **DOUBLE)
+    shaped, flat = lt.Wasserstein1(draw), lt.Wasserstein1(flatten)
+    for measure in ("distance", "norm"):
+        found, expected = (getattr(geometry, measure)(z0, z1) for geometry in (shaped, flat))
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+    paths, expected = (lt.connecting_geodesics(geometry, z0, z1) for geometry in (shaped, flat))
+    assert paths.converged.all()
+    torch.testing.assert_close(paths.length, expected.length, rtol=1e-9, atol=0)
+    assert shaped.decode(z0).coordinates.shape == (6, 5, 50)
+
+
+def test_one_variable_needs_no_dimension():
+    def class_alone(z):
+        return Categorical(logits=z @ torch.eye(2, 3).to(z))
+
+    z0, z1 = torch.randn(2, 7, 2, generator=torch.Generator().manual_seed(0), **DOUBLE)
+    for geometry in (lt.Wasserstein1, lt.FisherRao):
+        found = geometry(class_alone).distance(z0, z1)
+        expected = geometry(lambda z: Categorical(logits=class_alone(z).logits[:, None]))
+        torch.testing.assert_close(found, expected.distance(z0, z1))
+
+
+def test_parts_of_another_number_of_points_are_named():
+    geometry = lt.Wasserstein1(lambda z: (Normal(z, 1.0), Normal(z.sum(), 1.0).expand((1, 3))))
+    with pytest.raises(ValueError, match=r"\[\(2, 2\), \(1, 3\)\]; expected \(2, '...'\) of each"):
+        geometry.decode(torch.zeros(2, 2, **DOUBLE))

@@ -219,7 +219,7 @@ def test_values_of_a_decoder_are_as_far_apart_as_the_means_of_normals(geometry):
 @pytest.mark.parametrize(
     "decoder",
     [
-        lambda z: Normal(z.sum(-1), 1.0),
+        lambda z: Normal(z.sum(), 1.0).expand((3,)),
         lambda z: Normal(z.new_zeros(5, 3, 2), 1.0),
         lambda z: Normal(torch.zeros(3), 1.0),
         lambda z: Bernoulli(logits=z.flatten()),

@@ -132,6 +132,28 @@ def _descend(family: type[Any]) -> Iterator[type[Family[Any]]]:
         yield from _descend(child)
 
 
+def flat_coordinates(family: Family[Any], distribution: Distribution) -> Tensor:
+    """Coordinates (M, C, D) of distributions of any batch shape (M, ...), D variables in all.
+
+    Raises
+    ------
+    ValueError
+        If the family's coordinates are of another shape.
+    """
+    p = family.coordinates(distribution)  # (M, ..., C, D'), or (C, M)
+    shape = tuple(distribution.batch_shape)  # (M, ..., D')
+    if p.ndim != len(shape) + 1 or (*p.shape[:-2], p.shape[-1]) != shape:
+        expected = f"({', '.join(map(str, (*shape[:-1], 'C', shape[-1])))})"
+        raise ValueError(
+            f"{type(family).__name__}.coordinates maps a {type(distribution).__name__} of batch "
+            f"shape {shape} to shape {tuple(p.shape)}; expected {expected}, C numbers a variable: "
+            "one number is given by .unsqueeze(-2)"
+        )
+    if p.ndim == 2:
+        return p.mT.unsqueeze(-1)  # (M, C, 1)
+    return p if p.ndim == 3 else p.movedim(-2, 1).flatten(2)  # (M, C, D)
+
+
 def location_scale_curvature(
     p: Tensor, q: Tensor, distance: Tensor, density: Callable[[Tensor], Tensor]
 ) -> Tensor:

@@ -1,5 +1,6 @@
 """Decoders that return several distributions, of one family each: their product."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from typing_extensions import override
 
-from latent_transport.distributions.family import Family
+from latent_transport.distributions.family import Family, flat_coordinates
 from latent_transport.distributions.ground import Ground
 
 
@@ -20,36 +21,54 @@ class Product(Distribution):
     ----------
     parts : sequence of Distribution, batch shapes (..., D_k)
         Whose variables follow each other: the batch shape is (..., D), D the sum of theirs.
+    points : int, optional
+        M, where their batch shapes are (M, ...), each of its own: what is behind the M are
+        variables, and the batch shape is (M, D).
 
     Raises
     ------
     ValueError
-        If the other dimensions of the batch shapes differ.
+        If the other dimensions of the batch shapes differ, or one does not begin with M.
     """
 
     arg_constraints: ClassVar = {}
 
-    def __init__(self, parts: Sequence[Distribution]) -> None:
+    def __init__(self, parts: Sequence[Distribution], points: int | None = None) -> None:
         self.parts = tuple(parts)
+        self.points = points
         shapes = [tuple(part.batch_shape) for part in self.parts]
+        if points is not None:
+            if any(shape[:1] != (points,) for shape in shapes):
+                raise ValueError(
+                    f"the distributions that are returned together have batch shapes {shapes}; "
+                    f"expected {(points, '...')} of each, for {points} latent points"
+                )
+            self.variables = [math.prod(shape[1:]) for shape in shapes]
+            super().__init__(torch.Size((points, sum(self.variables))), validate_args=False)
+            return
         lead = {shape[:-1] for shape in shapes}
         if len(lead) != 1 or not all(shapes):
             raise ValueError(
                 f"the distributions that are returned together have batch shapes {shapes}; "
                 "expected (..., D) of each, with the same dimensions before the last"
             )
-        shape = torch.Size((*lead.pop(), sum(shape[-1] for shape in shapes)))
-        super().__init__(shape, validate_args=False)
+        self.variables = [shape[-1] for shape in shapes]
+        super().__init__(torch.Size((*lead.pop(), sum(self.variables))), validate_args=False)
 
     @property
     @override
     def mean(self) -> Tensor:
-        return torch.cat([part.mean for part in self.parts], -1)
+        return self._join([part.mean for part in self.parts])
 
     @property
     @override
     def variance(self) -> Tensor:
-        return torch.cat([part.variance for part in self.parts], -1)
+        return self._join([part.variance for part in self.parts])
+
+    def _join(self, values: Sequence[Tensor]) -> Tensor:
+        if self.points is not None:
+            values = [value.reshape(self.points, -1) for value in values]
+        return torch.cat(list(values), -1)
 
 
 class ProductFamily(Family[Product]):
@@ -88,7 +107,7 @@ class ProductFamily(Family[Product]):
     @override
     def coordinates(self, distribution: Product) -> Tensor:
         pairs = zip(self.families, distribution.parts, strict=True)
-        return _join([family.coordinates(part) for family, part in pairs], 1)
+        return _join([_coordinates(*pair, distribution) for pair in pairs], 1)
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
@@ -149,8 +168,13 @@ def product_family(product: Product, families: Sequence[Family[Any]]) -> Product
     """Return the family of a product of distributions, of these families."""
     rows = []
     for family, part in zip(families, product.parts, strict=True):
-        rows.append(family.coordinates(part).shape[-2])
-    return ProductFamily(families, rows, [part.batch_shape[-1] for part in product.parts])
+        rows.append(_coordinates(family, part, product).shape[-2])
+    return ProductFamily(families, rows, product.variables)
+
+
+def _coordinates(family: Family[Any], part: Distribution, product: Product) -> Tensor:
+    """Coordinates of a part of a product, of its shape but for the variables."""
+    return family.coordinates(part) if product.points is None else flat_coordinates(family, part)
 
 
 def _join(parts: Sequence[Tensor], dims: int) -> Tensor:

@@ -204,12 +204,13 @@ def _measure_by_quantiles(distribution: Distribution) -> Family[Any]:
     return _QUANTILES
 
 
-def factors(distribution: DecoderOutput) -> Distribution:
+def factors(distribution: DecoderOutput, points: int | None = None) -> Distribution:
     """Per-variable distributions of what a decoder returns.
 
     Those inside of Independent, Diracs for a plain tensor, normals for a multivariate normal of
     independent variables, counts of scvi and Pyro as ours; of a tuple, list or dict, which may hold
-    others, all of them, one after the other.
+    others, all of them, one after the other: with the number of ``points``, which is the first
+    dimension of each, whatever the others are.
 
     Raises
     ------
@@ -228,7 +229,7 @@ def factors(distribution: DecoderOutput) -> Distribution:
                 "distributions alone, whose product is measured: say what tensors mean, such as "
                 "torch.distributions.Normal(mean, scale) or latent_transport.Dirac(value)"
             )
-        return Product([factors(part) for part in parts])
+        return Product([factors(part) for part in parts], points)
     found: Distribution = distribution
     while isinstance(found, Independent):
         found = found.base_dist

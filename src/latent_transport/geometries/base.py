@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from latent_transport.checks import check_alike, check_finite, check_points, check_precision
+from latent_transport.distributions.family import flat_coordinates
 from latent_transport.distributions.registry import DecoderOutput, factors, family_of
 from latent_transport.distributions.wasserstein import safe_sqrt
 from latent_transport.geometries.contract import check_decoding, flatten_points
@@ -27,7 +28,7 @@ from latent_transport.geometries.process import (
     validate,
     without_validation,
 )
-from latent_transport.geometries.shapes import Unflattened, flat_coordinates
+from latent_transport.geometries.shapes import Unflattened
 from latent_transport.geometries.slopes import residual_slopes
 from latent_transport.memory import RowSizes, count_rows, map_rows, map_segments
 
@@ -127,7 +128,7 @@ class Geometry(ABC):
             If the points are no floating-point tensor, or of half precision, or the decoder returns
             no supported distribution, or one of another dtype or device than the points.
         ValueError
-            If its batch shape is not (M, D) or (M, ...), or the points are not of ``latent_shape``.
+            If its batch shape does not begin with M, or the points are not of ``latent_shape``.
         """
         deliver_interrupt()
         check_points("z", z)
@@ -135,7 +136,7 @@ class Geometry(ABC):
         flat = flatten_points(z)  # (M, d)
         with without_validation():
             try:
-                distribution = factors(self.decoder(flat))
+                distribution = factors(self.decoder(flat), len(flat))
             except Exception as error:
                 error.add_note(
                     f"{BLAMED}, called with latent points of shape "
@@ -147,11 +148,11 @@ class Geometry(ABC):
                 raise
             family = family_of(distribution)
         shape = tuple(distribution.batch_shape)
-        if len(shape) < 2 or shape[0] != len(flat):
+        if shape[0] != len(flat):
             raise ValueError(
                 f"the decoder maps latent points of shape {tuple(flat.shape)} to distributions of "
                 f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables, or "
-                f"more dimensions behind the {len(flat)}, such as channels, rows and columns"
+                f"other dimensions behind the {len(flat)}, such as channels, rows and columns"
             )
         p = flat_coordinates(family, distribution)  # (M, C, D)
         if z.ndim != 2:
@@ -176,7 +177,8 @@ class Geometry(ABC):
         p.check_finite(name)
         try:
             # With torch's own checks, which are off in all other calls.
-            validate(factors(self.decoder(flatten_points(z))))
+            flat = flatten_points(z)
+            validate(factors(self.decoder(flat), len(flat)))
         except ValueError as error:
             raise ValueError(
                 f"the decoder's parameters at {name} are not valid: {error}"

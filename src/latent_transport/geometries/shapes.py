@@ -3,12 +3,9 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor
-from torch.distributions import Distribution
-
-from latent_transport.distributions.family import Family
 
 Value = TypeVar("Value")
 
@@ -56,23 +53,3 @@ class Unflattened(Generic[Value]):
                 f"latents (..., {', '.join(map(str, self.shape))})"
             )
         return self.function(z.unflatten(-1, self.shape))
-
-
-def flat_coordinates(family: Family[Any], distribution: Distribution) -> Tensor:
-    """Coordinates (M, C, D) of distributions of any batch shape (M, ...), D variables in all.
-
-    Raises
-    ------
-    ValueError
-        If the family's coordinates are of another shape.
-    """
-    p = family.coordinates(distribution)  # (M, ..., C, D')
-    shape = tuple(distribution.batch_shape)  # (M, ..., D')
-    if p.ndim != len(shape) + 1 or (*p.shape[:-2], p.shape[-1]) != shape:
-        expected = f"({', '.join(map(str, shape[:-1]))}, C, {shape[-1]})"
-        raise ValueError(
-            f"{type(family).__name__}.coordinates maps a {type(distribution).__name__} of batch "
-            f"shape {shape} to shape {tuple(p.shape)}; expected {expected}, C numbers a variable: "
-            "one number is given by .unsqueeze(-2)"
-        )
-    return p if p.ndim == 3 else p.movedim(-2, 1).flatten(2)  # (M, C, D)
