@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,7 +27,7 @@ def plot_latent(
     codes: Tensor | None = None,
     paths: Callable[[Tensor], Tensor] | None = None,
     *,
-    labels: Tensor | None = None,
+    labels: Tensor | np.ndarray | None = None,
     volume: bool = True,
     indicatrices: int = 0,
     axes: "Axes | None" = None,
@@ -42,7 +43,7 @@ def plot_latent(
         Latent codes, as dots.
     paths : Geodesics, optional
         Curves, with their ends.
-    labels : Tensor, shape (n,), optional
+    labels : Tensor or array, shape (n,), optional
         Numbers that colour the codes.
     volume : bool, optional
         Whether the volume is drawn.
@@ -94,7 +95,7 @@ def plot_latent(
         if labels is None:
             colours: dict[str, Any] = {"color": "black"}
         else:
-            colours = {"c": labels.detach().cpu().numpy(), "cmap": "tab10"}
+            colours = {"c": torch.as_tensor(labels).detach().cpu().numpy(), "cmap": "tab10"}
         axes.scatter(x, y, s=4, alpha=0.6, linewidths=0, zorder=1, **colours)
     if indicatrices:
         _draw_indicatrices(axes, geometry, low, high, indicatrices)
