@@ -39,7 +39,8 @@ T = torch.linspace(0, 1, 9, **DOUBLE)
 
 @pytest.fixture(autouse=True)
 def few_pairs_to_a_file(monkeypatch):
-    monkeypatch.setattr(checkpoints, "MOST_PAIRS", 4)
+    monkeypatch.setattr(checkpoints, "FIRST_PAIRS", 4)
+    monkeypatch.setattr(checkpoints, "QUICK", 0)
 
 
 def find_files(folder):
@@ -130,7 +131,7 @@ def test_a_killed_process_leaves_what_it_solved(tmp_path):
         from latent_transport.geometries.wasserstein1 import Wasserstein1
         from tests.problems import DOUBLE, make_network
 
-        checkpoints.MOST_PAIRS = 4
+        checkpoints.FIRST_PAIRS, checkpoints.QUICK = 4, 0
         inner = make_network("normal")
 
         def decoder(z):
@@ -158,7 +159,8 @@ def test_chunks_of_another_size_fit_in(tmp_path, monkeypatch):
     paths = connecting_geodesics(GEOMETRY, Z0, Z1, checkpoint=tmp_path)
     (tmp_path / "pairs-000000000-000000004.safetensors").unlink()
     (tmp_path / "pairs-000000008-000000010.safetensors").unlink()
-    monkeypatch.setattr(checkpoints, "MOST_PAIRS", 3)
+    monkeypatch.setattr(checkpoints, "FIRST_PAIRS", 3)
+    monkeypatch.setattr(checkpoints, "QUICK", 0)
     compare(connecting_geodesics(GEOMETRY, Z0, Z1, checkpoint=tmp_path), paths)
     ends = [tuple(map(int, name[6:25].split("-"))) for name in sorted(find_files(tmp_path))]
     assert ends == [(0, 3), (3, 4), (4, 8), (8, 10)]

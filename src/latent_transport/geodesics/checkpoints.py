@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ FORMAT = "latent_transport.checkpoint/1"
 JOB = "job.safetensors"  # what is solved, and how
 PAIRS = re.compile(r"pairs-(\d+)-(\d+)\.safetensors")  # first, and behind the last
 
-MOST_PAIRS = 1024  # in a file
+FIRST_PAIRS, MOST_PAIRS = 1024, 4096  # in the first file, and in any, at most
+QUICK = 20.0  # seconds; what takes less is followed by twice as many pairs
 PROBES = 8  # pairs whose distances tell a decoder from another
 PROBE_TOLERANCE = 1e-3  # by which distances differ on another device, but not of another decoder
 FREE = ("progress", "memory")  # settings of a solver on which no result depends
@@ -34,8 +36,9 @@ def connect_in_chunks(
 ) -> Geodesics:
     """Connect pairs a chunk at a time, each written to the folder when it is done.
 
-    Chunks that are there already are not solved again. A chunk has as many pairs as are solved at
-    once anyway, 1,024 at most: what a kill costs. Two processes at once do no harm.
+    Chunks that are there already are not solved again. A chunk has at most as many pairs as are
+    solved at once anyway: 1,024, and up to 4,096 once they are known to take seconds, which is what a kill
+    costs. Two processes at once do no harm.
 
     Parameters
     ----------
@@ -61,7 +64,8 @@ def connect_in_chunks(
     _open(folder, method, z0, z1)
     known = _find_chunks(folder, len(z0))
     bisection.solved += sum(end - begin for begin, end in known.items())
-    size = min(MOST_PAIRS, method.count_pairs(z0[usable]))
+    most = min(MOST_PAIRS, method.count_pairs(z0[usable]))
+    size = min(FIRST_PAIRS, most)
     files = []
     begin = 0
     with tqdm(total=len(z0), desc=label, disable=label is None, unit="pair") as bar:
@@ -70,8 +74,11 @@ def connect_in_chunks(
             if end is None:
                 end = min([begin + size, len(z0), *(other for other in known if other > begin)])
                 rows = slice(begin, end)
+                start = time.monotonic()
                 paths = bisection.connect(z0[rows], z1[rows], usable[rows])
                 paths.save(folder / _name(begin, end))
+                if time.monotonic() - start < QUICK:
+                    size = min(2 * size, most)
             files.append(folder / _name(begin, end))
             bar.update(end - begin)
             begin = end
