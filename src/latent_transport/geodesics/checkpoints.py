@@ -37,8 +37,8 @@ def connect_in_chunks(
     """Connect pairs a chunk at a time, each written to the folder when it is done.
 
     Chunks that are there already are not solved again. A chunk has at most as many pairs as are
-    solved at once anyway: 1,024, and up to 4,096 once they are known to take seconds, which is what a kill
-    costs. Two processes at once do no harm.
+    solved at once anyway: 1,024, and up to 4,096 once they are known to take seconds, which is what
+    a kill costs. Two processes at once do no harm.
 
     Parameters
     ----------
