@@ -61,6 +61,15 @@ def test_conda_environment_has_the_ranges_of_the_package():
     assert set(SpecifierSet(PROJECT["requires-python"])) <= set(python)
 
 
+def test_conda_recipe_is_that_of_the_library():
+    recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8"))
+    assert recipe["context"]["version"] == PROJECT["version"]
+    conda = parse(recipe["requirements"]["run"])
+    assert conda.pop("python") == SpecifierSet(PROJECT["requires-python"])
+    found = {CONDA_NAMES.get(name, name): specifier for name, specifier in conda.items()}
+    assert found == ranges()
+
+
 @pytest.mark.parametrize(
     ("name", "extras"),
     [
