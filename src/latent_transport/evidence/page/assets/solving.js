@@ -1,0 +1,28 @@
+// The page's side of the worker.
+
+class Solving {
+  // `onPath` gets each path as it is found, `onDone` is called after the last.
+  constructor(data, source, { onPath, onDone, onError }) {
+    const blob = new Blob([`${source}\nlisten();`], { type: "text/javascript" });
+    this.worker = new Worker(URL.createObjectURL(blob));
+    this.number = 0;
+    this.worker.addEventListener("error", onError);
+    this.worker.addEventListener("message", ({ data: { number, path, done } }) => {
+      if (number !== this.number) return; // of ends that have moved since
+      if (path) onPath(path);
+      if (done) onDone();
+    });
+    const { decoder, geometries, line } = data;
+    this.worker.postMessage({ decoder, geometries, line });
+  }
+
+  // Replaces what is being solved.
+  start(kind, ends) {
+    this.number += 1;
+    this.worker.postMessage({ number: this.number, kind, ends });
+  }
+
+  cancel() {
+    this.number += 1;
+  }
+}
