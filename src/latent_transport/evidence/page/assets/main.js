@@ -10,8 +10,13 @@ const NAMES = {
   ],
   shoot: [
     { letter: "A", label: "Start A" },
-    { letter: "v", label: "Tip of the velocity v" },
+    { letter: "v", label: "Tip of velocity v" },
   ],
+};
+// What is said of curves that are not solved to the end.
+const UNSOLVED_WORDS = {
+  join: "Not solved to the end: another way may be shorter.",
+  shoot: "Followed in part or roughly alone: it comes to where pictures hardly change.",
 };
 
 function setScheme(dark) {
@@ -96,9 +101,7 @@ function start() {
     const [name] = paths.geometries;
     const { label, unit } = paths.words[name];
     if (state.solving && !paths.found.has(name)) return "Solving the geodesics…";
-    const stuck = paths.names.some((path) => !paths.hasConverged(path))
-      ? " * Not solved to the end: another way may be shorter, or the curve runs out of the plane."
-      : "";
+    const stuck = paths.names.some((path) => !paths.hasConverged(path)) ? ` * ${UNSOLVED_WORDS[state.kind]}` : "";
     const more = state.solving ? " Solving the others…" : stuck;
     if (!paths.has(name)) return `The ${label} geodesic from A ${formatPoint(from)} was lost.${more}`;
     const length = paths.length(name, name);

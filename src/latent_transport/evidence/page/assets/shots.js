@@ -2,9 +2,10 @@
 // middle of a discrete geodesic (Rumpf & Wirth 2015), as in latent_transport.maps.
 
 const FEWEST_STEPS = 16;
-const MOST_SHOT_STEPS = 128;
+const MOST_SHOT_STEPS = 64;
 const PROBE = 1e-3; // part of the velocity along which its momentum is measured
 const SOLVED = 1e-4; // share of a segment that Newton's last step is
+const STUCK = 1e-3; // and which is enough where the next one would be larger
 const UNSOLVED = 1e-2; // and above which a segment is not found
 const SHORTEST_SHARE = 1e-2; // part of a step below which none is tried
 const NEWTON_STEPS = 20;
@@ -35,7 +36,8 @@ function continueSegment(decoder, geometry, from, momentum, guess) {
     const better = size < best.size;
     if (better) best = { to, size, change, momentum: [slopes[2], slopes[3]] };
     share = better ? 1 : share / 4;
-    if (best.size <= SOLVED * length || share < SHORTEST_SHARE) break;
+    const enough = better ? SOLVED : STUCK;
+    if (best.size <= enough * length || share < SHORTEST_SHARE) break;
     to = best.to.map((value, axis) => value + share * best.change[axis]);
   }
   return best.size <= UNSOLVED * length ? best : null;
