@@ -130,7 +130,7 @@ def ask(browser, script, *arguments):
     answer = browser.execute_async_script(
         """const [script, given, done] = arguments;
         const data = JSON.parse(document.getElementById("data").textContent);
-        const solver = new Solver(data.decoder, data.geometries);
+        const solver = new Solver(data);
         const run = Object.getPrototypeOf(async () => {}).constructor;
         new run("solver", "data", "given", script)(solver, data, given)
           .then(done, (error) => done({ error: String(error.stack) }));""",
@@ -199,7 +199,8 @@ def test_the_page_decodes_as_the_model_does(browser, decoder):
     np.testing.assert_allclose(found, expected, atol=0.5)
 
 
-MEASURE = """return given[0].map((points) => {
+MEASURE = """solver.setStrength(given[2]);
+return given[0].map((points) => {
     const segments = measure(solver.decoder, solver.geometries.get(given[1]), points, true);
     return { squares: [...segments.squares], slopes: [...segments.slopes] };
 });"""
@@ -211,49 +212,71 @@ def test_polygons_are_as_long_as_in_python(browser, folder, name):
     # So many segments that the distance half-way, which the page takes, is that of the ends.
     t = np.linspace(0, 1, 257)[:, None]
     lines = ends[:, :1] + t * (ends[:, 1:] - ends[:, :1])
-    found = [np.sqrt(x["squares"]).sum() for x in ask(browser, MEASURE, lines.tolist(), name)]
+    found = [np.sqrt(x["squares"]).sum() for x in ask(browser, MEASURE, lines.tolist(), name, 0)]
     expected, _ = measure_curves(load(name, folder), torch.tensor(lines, dtype=torch.float32))
     np.testing.assert_allclose(found, expected, rtol=3e-3)
 
 
+@pytest.mark.parametrize("strength", [0, 0.5])
 @pytest.mark.parametrize("name", GEOMETRIES)
-def test_slopes_are_differences(browser, name):
+def test_slopes_are_differences(browser, name, strength):
     rng = np.random.default_rng(5)
-    pairs = (rng.normal(size=(8, 1, 2)) + 0.2 * rng.normal(size=(8, 2, 2))).tolist()
-    slopes = np.array([x["slopes"] for x in ask(browser, MEASURE, pairs, name)])  # (8, 4)
+    pairs = rng.normal(size=(8, 1, 2)) + 0.2 * rng.normal(size=(8, 2, 2))
+
+    def measure(ends):
+        return ask(browser, MEASURE, ends.tolist(), name, strength)
+
+    slopes = np.array([x["slopes"] for x in measure(pairs)])  # (8, 4)
     step = 1e-6
     for number in range(4):
-        moved = np.zeros(4)
-        moved[number] = step
+        moved = step * np.eye(4)[number].reshape(2, 2)
         ahead, behind = (
-            np.array(
-                [
-                    x["squares"][0]
-                    for x in ask(browser, MEASURE, (pairs + s * moved.reshape(2, 2)).tolist(), name)
-                ]
-            )
-            for s in (1, -1)
+            np.array([x["squares"][0] for x in measure(pairs + side * moved)]) for side in (1, -1)
         )
-        slope = (ahead - behind) / (2 * step)
-        np.testing.assert_allclose(2 * slopes[:, number], slope, rtol=1e-3, atol=1e-2)
+        expected = (ahead - behind) / (2 * step)
+        np.testing.assert_allclose(2 * slopes[:, number], expected, rtol=1e-3, atol=1e-2)
 
 
-def test_geodesics_are_as_short_as_in_python(browser, folder):
+def test_weights_of_the_density_are_those_of_python(browser, folder):
+    geometry = load_geometry(
+        "density",
+        vae=folder / "vae.safetensors",
+        codes=folder / "codes.safetensors",
+        strength=0.5,
+        device="cpu",
+    )
+    z = np.random.default_rng(9).normal(scale=1.5, size=(20, 2))
+    found = ask(
+        browser,
+        "return solver.density.weights(given[0], 0.5).map(({ log }) => log);",
+        z.tolist(),
+    )
+    expected = geometry.log_weight(torch.tensor(z).float()).numpy()
+    assert np.ptp(expected) > 1
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("strength", [0, 0.5])
+def test_geodesics_are_as_short_as_in_python(browser, folder, strength):
     z0, z1 = np.random.default_rng(6).normal(size=(2, 24, 2))
     found = ask(
         browser,
-        """const lengths = [];
+        """solver.setStrength(given[1]);
+        const geometry = solver.geometries.get("wasserstein1");
+        const lengths = [];
         for (const ends of given[0]) {
           const { points, converged } = await solver.find("join", "wasserstein1", ends);
-          const geometry = solver.geometries.get("wasserstein1");
           lengths.push([measure(solver.decoder, geometry, points).length, converged]);
         }
         return lengths;""",
         np.stack((z0, z1), 1).tolist(),
+        strength,
     )
     length, converged = np.array(found).T
     z0, z1 = (torch.tensor(z, dtype=torch.float32) for z in (z0, z1))
-    geometry = load("wasserstein1", folder)
+    files = {"vae": folder / "vae.safetensors", "codes": folder / "codes.safetensors"}
+    name = "density" if strength else "wasserstein1"
+    geometry = load_geometry(name, **files, strength=strength, device="cpu")
     expected = connecting_geodesics(geometry, z0, z1)
     t = torch.linspace(0, 1, 65)[:, None]
     line, _ = measure_curves(geometry, torch.lerp(z0[:, None], z1[:, None], t))
@@ -292,7 +315,7 @@ def test_mixtures_are_measured_as_in_python(browser, tmp_path):
     for name in ("wasserstein1", "euclidean"):
         squares, *moved = ask(
             browser,
-            """const mixtures = new Solver(given[0], ["wasserstein1", "euclidean"]);
+            """const mixtures = new Solver({ ...data, decoder: given[0], geometries: [given[1]] });
             const geometry = mixtures.geometries.get(given[1]);
             const find = (points) => measure(mixtures.decoder, geometry, points, true);
             const bent = (step) => given[2].map(([x, y], n) => (n === 1 ? [x + step, y] : [x, y]));
@@ -322,7 +345,7 @@ def test_only_the_newest_ends_are_solved(browser):
               if (points) answers[job].push(points[0]);
               if (points && job === 0) {
                 job = 1;
-                solving.start("join", [[1, 0.5], [-1, 0.5]]);
+                solving.start({ kind: "join", ends: [[1, 0.5], [-1, 0.5]], strength: 0 });
               }
             },
             onDone() {
@@ -331,7 +354,7 @@ def test_only_the_newest_ends_are_solved(browser):
             },
             onError: reject,
           });
-          solving.start("join", [[0, 0], [1, 1]]);
+          solving.start({ kind: "join", ends: [[0, 0], [1, 1]], strength: 0 });
         });
         return [...answers, ended];""",
     )
@@ -424,6 +447,22 @@ def test_a_drag_shoots_a_geodesic(browser, decoder):
     # As long as the velocity is, which is shown to two digits.
     expected = geometry.norm(a, tip - a).item()
     assert read_lengths(browser, "wasserstein1")[0] == pytest.approx(expected, rel=3e-2)
+
+
+def test_a_weight_is_chosen(browser):
+    from selenium.webdriver.common.keys import Keys
+
+    wait_for_solver(browser)
+    before = read_lengths(browser, "line")
+    find(browser, "#strength").send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert text_of(browser, "#strength-value") == "\N{GREEK SMALL LETTER BETA} = 0.2"
+    wait_for_solver(browser)
+    assert "weighted grey levels" in text_of(browser, "#status")
+    assert text_of(browser, "#lengths thead small") == "weighted"
+    assert read_lengths(browser, "line") != before
+    find(browser, "#strength").send_keys(Keys.HOME)
+    wait_for_solver(browser)
+    assert read_lengths(browser, "line") == before
 
 
 def test_curves_are_drawn_where_they_run(browser):

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", required=True, help="HTML file to write")
     arguments = parser.parse_args(argv)
     field = load_arrays(arguments.field, "x", "y", "volume")
-    plane = Plane(codes=Codes.load(arguments.codes).mean, **field)
+    plane = Plane(codes=Codes.load(arguments.codes), **field)
     decoder = pack_decoder(
         load_arrays(arguments.model), load_metadata(arguments.model)["architecture"]
     )

@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.page.builder import Plane, Provenance, build_page
+from latent_transport.evidence.page.density import pack_density
 from latent_transport.evidence.page.network import pack_decoder
 from latent_transport.evidence.page.packing import pack, pack_points
+from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import DataError, load_arrays, load_metadata
 
@@ -48,8 +51,15 @@ def pack_model(path) -> dict:
 @pytest.fixture
 def plane():
     rng = np.random.default_rng(0)
+    codes = Codes(
+        mean=rng.normal(size=(30, 2)).astype(np.float32),
+        scale=rng.uniform(0.1, 0.4, (30, 2)).astype(np.float32),
+        labels=np.full(30, 7, np.uint8),
+        indices=np.arange(30),
+        split=np.repeat(np.array([0, 1, 2], np.uint8), [18, 6, 6]),
+    )
     return Plane(
-        codes=rng.normal(size=(30, 2)).astype(np.float32),
+        codes=codes,
         x=np.linspace(-3, 3, 5, dtype=np.float32),
         y=np.linspace(-2, 4, 4, dtype=np.float32),
         volume=rng.uniform(1, 9, (4, 5)).astype(np.float32),
@@ -95,6 +105,24 @@ def test_the_packed_decoder_gives_the_models_means(model):
     expected = load_vae(model).decoder(torch.tensor(z, dtype=torch.float32)).mean
     assert np.ptp(means, axis=0).max() > 20
     np.testing.assert_allclose(means, expected, atol=0.5)
+
+
+# --- The density ---
+
+
+def test_the_packed_density_is_the_librarys(plane):
+    packed = pack_density(plane.codes)
+    train, validation = (plane.codes.of(split) for split in ("train", "validation"))
+    density = AggregatePosterior(torch.from_numpy(train.mean), torch.from_numpy(train.scale))
+    np.testing.assert_allclose(unpack(packed["means"]), train.mean)
+    np.testing.assert_allclose(1 / unpack(packed["variances"]), density.precision, rtol=1e-4)
+    expected = density(torch.from_numpy(validation.mean)).mean().item()
+    assert packed["reference"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_density_needs_codes_of_both_splits(plane):
+    with pytest.raises(DataError, match="18 training and 0 validation"):
+        pack_density(plane.codes.take(np.arange(18)))
 
 
 # --- The page ---
@@ -150,7 +178,7 @@ def test_the_page_holds_the_data(page, plane):
     np.testing.assert_array_equal(unpack(data["volume"]), plane.volume)
     low, high = np.array(data["codes"]["low"]), np.array(data["codes"]["high"])
     codes = low + unpack(data["codes"]) / 65535 * (high - low)
-    np.testing.assert_allclose(codes, plane.codes, atol=1e-4)
+    np.testing.assert_allclose(codes, plane.codes.mean, atol=1e-4)
 
 
 def test_the_page_holds_every_asset(page):

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.keys import LINE
+from latent_transport.evidence.page.density import pack_density
 from latent_transport.evidence.page.packing import pack, pack_points
 from latent_transport.evidence.vocabulary import PATHS
 from latent_transport.models.catalogue import GEOMETRIES
@@ -20,8 +22,16 @@ STYLES = ("style.css",)
 # In the order in which they build on each other. Those that compute become one script, which is
 # the worker's as well, and those that show another.
 NUMERICS = (
-    *("arrays.js", "polygons.js", "decoder.js", "sums.js", "segments.js", "geometries.js"),
-    *("tensors.js", "mixtures.js", "linear.js", "splines.js", "geodesics.js", "shots.js"),
+    *("arrays.js", "polygons.js", "decoder.js", "density.js", "sums.js", "segments.js"),
+    *(
+        "geometries.js",
+        "tensors.js",
+        "mixtures.js",
+        "linear.js",
+        "splines.js",
+        "geodesics.js",
+        "shots.js",
+    ),
     "worker.js",
 )
 SCRIPTS = (
@@ -36,15 +46,15 @@ class Plane:
 
     Attributes
     ----------
-    codes : ndarray, shape (n, 2)
-        Latent codes.
+    codes : Codes
+        Of two latent dimensions.
     x, y : ndarray, shape (X,) and (Y,)
         Grid of the volume, equally spaced.
     volume : ndarray, shape (Y, X)
         Volume density of the pulled-back Wasserstein-1 distance, in levels^2 a unit of area.
     """
 
-    codes: np.ndarray
+    codes: Codes
     x: np.ndarray
     y: np.ndarray
     volume: np.ndarray
@@ -81,13 +91,14 @@ def build_page(decoder: Mapping[str, Any], plane: Plane, provenance: Provenance)
     Raises
     ------
     DataError
-        If the decoder's images are not square.
+        If the decoder's images are not square, or codes of a split are missing.
     """
     pixels = decoder["pixels"]
     side = math.isqrt(pixels)
     if side**2 != pixels:
         raise DataError(f"images have {pixels} pixels; the page shows square ones, such as 784")
-    low, high = plane.codes.min(axis=0), plane.codes.max(axis=0)  # (2,) each
+    codes = plane.codes.mean  # (n, 2)
+    low, high = codes.min(axis=0), codes.max(axis=0)  # (2,) each
     geometries = [
         name
         for name, recipe in GEOMETRIES.items()
@@ -101,7 +112,8 @@ def build_page(decoder: Mapping[str, Any], plane: Plane, provenance: Provenance)
             "x": [float(plane.x[0]), float(plane.x[-1])],
             "y": [float(plane.y[0]), float(plane.y[-1])],
         },
-        "codes": pack_points(plane.codes, low, high),
+        "codes": pack_points(codes, low, high),
+        "density": pack_density(plane.codes),
         "geometries": geometries,
         "line": LINE,
         "words": {
@@ -113,7 +125,7 @@ def build_page(decoder: Mapping[str, Any], plane: Plane, provenance: Provenance)
         "name": provenance.name,
         "plane": f"digit {provenance.name}" if provenance.name.isdigit() else provenance.name,
         "seed": provenance.seed,
-        "codes": f"{len(plane.codes):,}",
+        "codes": f"{len(codes):,}",
         "hidden": " and ".join(map(str, decoder["hidden"])),
     }
     parts = {name: escape(str(value)) for name, value in words.items()}

@@ -109,7 +109,7 @@ class Decoder {
         }
       }
     }
-    return { count, width, parts, channels };
+    return { points, count, width, parts, channels };
   }
 
   // Means of all pixels at N latent points, in grey levels.

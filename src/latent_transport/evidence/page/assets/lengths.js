@@ -7,19 +7,22 @@ class Lengths {
     this.body = table.createTBody();
     const row = this.head.insertRow();
     row.append(document.createElement("td"), ...paths.geometries.map((name) => this.title(name)));
+    this.units = row.querySelectorAll("small");
   }
 
   title(name) {
     const cell = document.createElement("th");
     cell.scope = "col";
     cell.textContent = this.paths.words[name].label;
-    const unit = document.createElement("small");
-    unit.textContent = this.paths.words[name].unit;
-    cell.append(unit);
+    cell.append(document.createElement("small"));
     return cell;
   }
 
-  draw({ ends, shown, kind }) {
+  draw({ ends, shown, kind, strength }) {
+    this.units.forEach((place, number) => {
+      const { unit } = this.paths.words[this.paths.geometries[number]];
+      place.textContent = strength ? "weighted" : unit;
+    });
     this.body.replaceChildren();
     if (ends.length < 2) return;
     for (const name of this.paths.names.filter((path) => shown.has(path))) {

@@ -30,6 +30,7 @@ function start() {
   const plane = new Plane(byId("plane"), data, paths);
   const state = {
     kind: "join",
+    strength: 0,
     ends: [],
     shown: new Set(paths.names),
     probe: null,
@@ -59,7 +60,7 @@ function start() {
     Object.assign(state, { ends: points, fraction: null, probe: null });
     paths.forget(points);
     state.solving = points.length === 2 && !state.failed;
-    if (state.solving) solving.start(state.kind, points);
+    if (state.solving) solving.start({ kind: state.kind, ends: points, strength: state.strength });
     else solving.cancel();
     if (points[moved]) look(points[moved], NAMES[state.kind][moved].label);
     drawPaths();
@@ -105,7 +106,7 @@ function start() {
     const more = state.solving ? " Solving the others…" : stuck;
     if (!paths.has(name)) return `The ${label} geodesic from A ${formatPoint(from)} was lost.${more}`;
     const length = paths.length(name, name);
-    const size = `${formatLength(length)} ${unit}`;
+    const size = `${formatLength(length)} ${weighted(unit)}`;
     if (state.kind === "shoot") {
       return `${label} geodesic shot from A ${formatPoint(from)}: ${size} long.${more}`;
     }
@@ -114,6 +115,10 @@ function start() {
       `${label} geodesic from A ${formatPoint(from)} to B ${formatPoint(to)}: ${size}, ` +
       `${Math.max(saved, 0).toFixed(1)} % shorter than the straight line.${more}`
     );
+  }
+
+  function weighted(unit) {
+    return state.strength ? `weighted ${unit}` : unit;
   }
 
   function look(point, words) {
@@ -179,6 +184,14 @@ function start() {
     ends.set(state.ends);
   }
 
+  function setStrength(strength) {
+    state.strength = strength;
+    const words = strength ? `β = ${strength.toFixed(1)}` : "not at all";
+    byId("strength-value").textContent = words;
+    byId("strength").setAttribute("aria-valuetext", words);
+    ends.set(state.ends);
+  }
+
   function redraw() {
     plane.resize();
     strips.forget();
@@ -194,6 +207,7 @@ function start() {
   document.querySelectorAll("input[name=kind]").forEach((input) => {
     input.addEventListener("change", () => setKind(input.value));
   });
+  byId("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
   byId("travel").addEventListener("input", (event) => {
     const shown = paths.names.find((name) => state.shown.has(name) && paths.has(name));
     if (shown) follow(shown, Number(event.target.value));
@@ -211,7 +225,9 @@ function start() {
     place.textContent = formatPower(10 ** plane.range[i]);
   });
   plane.resize();
+  // Browsers remember how controls were left.
   setKind(document.querySelector("input[name=kind]:checked").value);
+  setStrength(Number(byId("strength").value));
   ends.set(plane.chooseEnds(), 0);
   new ResizeObserver(redraw).observe(plane.canvas);
 }

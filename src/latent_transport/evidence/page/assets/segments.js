@@ -30,6 +30,26 @@ class Segments {
     }
   }
 
+  // Multiplies squares by the weights at both ends, of which logarithms and slopes are given.
+  weigh(weights) {
+    for (let n = 0; n < this.count; n++) {
+      const factor = Math.exp(weights[n].log + weights[n + 1].log);
+      const turns = [...weights[n].slopes, ...weights[n + 1].slopes];
+      const square = this.squares[n];
+      const slopes = this.slopes.slice(4 * n, 4 * n + 4);
+      for (let i = 0; i < 4; i++) {
+        this.slopes[4 * n + i] = factor * (slopes[i] + (square * turns[i]) / 2);
+        for (let j = 0; j < 4; j++) {
+          const mixed = slopes[i] * turns[j] + turns[i] * slopes[j];
+          const at = 16 * n + 4 * i + j;
+          const own = (square * turns[i] * turns[j]) / 4;
+          this.matrices[at] = factor * (this.matrices[at] + mixed / 2 + own);
+        }
+      }
+      this.squares[n] *= factor;
+    }
+  }
+
   get energy() {
     return this.count * this.squares.reduce((sum, square) => sum + square, 0);
   }
@@ -39,14 +59,16 @@ class Segments {
   }
 }
 
-// Segments of a polygon, measured in a geometry at the corners that are decoded.
-function compare(decoder, geometry, decoded, withSlopes) {
+// Segments of a polygon whose corners are decoded. A geometry has a `pixel`, the class that compares
+// distributions, and may have `weights` of points.
+function compare(decoder, { pixel, weights }, decoded, withSlopes) {
   const segments = new Segments(decoded.count - 1);
-  const pixel = new geometry(decoder, decoded, withSlopes);
+  const one = new pixel(decoder, decoded, withSlopes);
   for (let number = 0; number < decoder.pixels; number++) {
-    pixel.prepare(number);
-    for (let n = 0; n < segments.count; n++) pixel.compare(n, segments);
+    one.prepare(number);
+    for (let n = 0; n < segments.count; n++) one.compare(n, segments);
   }
+  if (weights) segments.weigh(weights(decoded.points));
   return segments;
 }
 

@@ -12,14 +12,14 @@ class Solving {
       if (path) onPath(path);
       if (done) onDone();
     });
-    const { decoder, geometries, line } = data;
-    this.worker.postMessage({ decoder, geometries, line });
+    const { decoder, density, geometries, line } = data;
+    this.worker.postMessage({ decoder, density, geometries, line });
   }
 
-  // Replaces what is being solved.
-  start(kind, ends) {
+  // Replaces what is being solved: a kind, ends, and the strength of the density's weight.
+  start(job) {
     this.number += 1;
-    this.worker.postMessage({ number: this.number, kind, ends });
+    this.worker.postMessage({ ...job, number: this.number });
   }
 
   cancel() {

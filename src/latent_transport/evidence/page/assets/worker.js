@@ -2,7 +2,7 @@
 
 const STORED = 33; // points of a curve, at equal steps of its length
 const SLOWEST = "fisher-rao"; // which the others do not wait for
-const GEOMETRIES = {
+const PIXELS = {
   single: {
     wasserstein1: LogisticWasserstein1,
     wasserstein2: LogisticWasserstein2,
@@ -13,11 +13,18 @@ const GEOMETRIES = {
 };
 
 class Solver {
-  // Geometries are those named, in order.
-  constructor(packed, names) {
-    this.decoder = new Decoder(packed);
-    const known = GEOMETRIES[this.decoder.components > 1 ? "mixture" : "single"];
-    this.geometries = new Map(names.map((name) => [name, known[name]]));
+  // Of the page's data. Its geometries are weighted by the codes' density, to the power of minus
+  // the strength.
+  constructor({ decoder, density, geometries }) {
+    this.decoder = new Decoder(decoder);
+    this.density = new Density(density);
+    const known = PIXELS[this.decoder.components > 1 ? "mixture" : "single"];
+    this.geometries = new Map(geometries.map((name) => [name, { pixel: known[name] }]));
+  }
+
+  setStrength(strength) {
+    const weights = strength ? (points) => this.density.weights(points, strength) : null;
+    this.geometries.forEach((geometry) => Object.assign(geometry, { weights }));
   }
 
   // A curve from A to B, or shot from A with the velocity B - A.
@@ -28,7 +35,8 @@ class Solver {
 
   // Reports each curve as it is found, at equal steps of its own length, and its own geometry's
   // lengths of it and of the straight line; the other lengths at last. What is lost has no points.
-  async solve({ kind, ends }, line, report, pause) {
+  async solve({ kind, ends, strength }, line, report, pause) {
+    this.setStrength(strength);
     const polygons = new Map();
     const straight = pointsBetween(...ends, FINE);
     const names = [...this.geometries.keys()];
@@ -80,7 +88,7 @@ function listen() {
 
   addEventListener("message", ({ data }) => {
     if (data.decoder) {
-      solver = new Solver(data.decoder, data.geometries);
+      solver = new Solver(data);
       line = data.line;
     } else work(data);
   });
