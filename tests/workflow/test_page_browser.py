@@ -287,8 +287,8 @@ def test_geodesics_are_as_short_as_in_python(browser, folder, strength):
 
 @pytest.mark.parametrize("name", GEOMETRIES)
 def test_curves_are_shot_as_in_python(browser, folder, name):
-    z = np.random.default_rng(7).normal(scale=0.7, size=(4, 2))
-    v = np.random.default_rng(8).normal(scale=0.4, size=(4, 2))
+    z = np.random.default_rng(7).normal(scale=0.7, size=(4, 2))[:2]
+    v = np.random.default_rng(8).normal(scale=0.4, size=(4, 2))[:2]
     found = ask(
         browser,
         """const curves = [];
@@ -301,7 +301,7 @@ def test_curves_are_shot_as_in_python(browser, folder, name):
     )
     shots = shoot_geodesics(load(name, folder), *(torch.tensor(x).float() for x in (z, v)))
     assert shots.converged.all()
-    points = np.array([curve[:: (len(curve) - 1) // 8] for curve in found])  # (4, 9, 2)
+    points = np.array([curve[:: (len(curve) - 1) // 8] for curve in found])  # (2, 9, 2)
     expected, speed = shots.points.numpy(), np.linalg.norm(v, axis=-1)
     assert (np.linalg.norm(expected[:, -1] - (z + v), axis=-1) / speed).max() > 0.05
     assert (np.linalg.norm(points - expected, axis=-1).max(-1) < 1e-2 * speed).all()
@@ -360,6 +360,35 @@ def test_only_the_newest_ends_are_solved(browser):
     )
     assert len(before) == ended == 1
     np.testing.assert_allclose(after, [[1, 0.5]] * len(GEOMETRIES))
+
+
+def test_the_page_hears_of_a_worker_that_fails(browser):
+    wait_for_solver(browser)
+    failed = ask(
+        browser,
+        """const source = document.getElementById("numerics").textContent;
+        return new Promise((resolve) => {
+          const solving = new Solving(data, source, {
+            onPath: () => {}, onDone: () => resolve(false), onError: () => resolve(true),
+          });
+          solving.start({ kind: "unknown", ends: [[0, 0], [1, 1]], strength: 0 });
+        });""",
+    )
+    assert failed
+    browser.get_log("browser")  # has the error, as it should
+
+
+def test_without_a_worker_the_line_is_shown(browser, folder):
+    script = browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.Worker;"}
+    )
+    try:
+        browser.get((folder / "index.html").as_uri())
+        wait_for_solver(browser)
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    assert "does not run in this browser" in text_of(browser, "#status")
+    assert find(browser, "[data-path='line'] .tile").is_displayed()
 
 
 # --- What the page shows ---
@@ -463,6 +492,19 @@ def test_a_weight_is_chosen(browser):
     find(browser, "#strength").send_keys(Keys.HOME)
     wait_for_solver(browser)
     assert read_lengths(browser, "line") == before
+
+
+@pytest.mark.parametrize("kind", ["join", "shoot"])
+def test_ends_may_lie_on_each_other(browser, kind):
+    from selenium.webdriver.common.keys import Keys
+
+    find(browser, f"input[value={kind}]").click()
+    browser.execute_script("document.querySelector('#plane > canvas').focus()")
+    actions(browser).send_keys(Keys.ESCAPE, Keys.ARROW_UP, Keys.ENTER).perform()
+    actions(browser).send_keys(Keys.ENTER).perform()  # where the first end is
+    wait_for_solver(browser)
+    assert text_of(browser, "#at-A") == text_of(browser, "#at-B")
+    assert "NaN" not in find(browser, "main").text
 
 
 def test_curves_are_drawn_where_they_run(browser):

@@ -24,8 +24,8 @@ class Decoder {
     this.pixels = channels / (this.components > 1 ? 3 * this.components : 2);
   }
 
-  // Output (C, channels) of the network at N points. Rows are the points; if asked, the slopes along
-  // the first axis at the points follow, and those along the second.
+  // Output (C, channels) of the network at N points. Rows are the points; if asked, the slopes
+  // along the first axis at the points follow, and those along the second.
   run(points, withSlopes) {
     const count = points.length;
     const rows = withSlopes ? 3 * count : count;

@@ -72,7 +72,8 @@ class LogisticWasserstein1 extends Logistics {
     const edge = Math.ceil(crossing - 0.5);
     const [left, right] = this.ends;
     const total = this.total;
-    if (edge > 0 && edge < LAST_EDGE) {
+    const within = edge > 0 && edge < LAST_EDGE;
+    if (within) {
       // Twice the part on the left, less the whole, with the sign of the left.
       const sign = dscale > 0 ? 1 : -1;
       [left, right].forEach((sums, end) => {
@@ -90,7 +91,7 @@ class LogisticWasserstein1 extends Logistics {
     }
     const distance = right[0] - left[0];
     segments.add(n, distance, this.chain(n, -left[1], -left[2], right[1], right[2]));
-    if (this.withSlopes && edge > 0 && edge < LAST_EDGE) this.bend(n, dloc, dscale, distance, segments);
+    if (this.withSlopes && within) this.bend(n, dloc, dscale, distance, segments);
   }
 
   // The distance bends where the crossing moves with the direction.

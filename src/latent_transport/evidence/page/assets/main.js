@@ -98,13 +98,14 @@ function start() {
     const [from, to] = state.ends;
     if (!from) return "Choose a first point in the plane.";
     if (!to) return `From A ${formatPoint(from)}: choose a second point.`;
-    if (state.failed) return "This browser runs no worker, which would solve the geodesics.";
+    if (state.failed) return "The worker that solves the geodesics does not run in this browser.";
     const [name] = paths.geometries;
     const { label, unit } = paths.words[name];
     if (state.solving && !paths.found.has(name)) return "Solving the geodesics…";
-    const stuck = paths.names.some((path) => !paths.hasConverged(path)) ? ` * ${UNSOLVED_WORDS[state.kind]}` : "";
-    const more = state.solving ? " Solving the others…" : stuck;
-    if (!paths.has(name)) return `The ${label} geodesic from A ${formatPoint(from)} was lost.${more}`;
+    const stuck = paths.names.some((path) => !paths.hasConverged(path));
+    const doubt = stuck ? ` * ${UNSOLVED_WORDS[state.kind]}` : "";
+    const more = state.solving ? " Solving the others…" : doubt;
+    if (!paths.has(name)) return `The ${label} geodesic from A was lost.${more}`;
     const length = paths.length(name, name);
     const size = `${formatLength(length)} ${weighted(unit)}`;
     if (state.kind === "shoot") {
@@ -113,7 +114,7 @@ function start() {
     const saved = 100 * (1 - length / paths.length(paths.line, name));
     return (
       `${label} geodesic from A ${formatPoint(from)} to B ${formatPoint(to)}: ${size}, ` +
-      `${Math.max(saved, 0).toFixed(1)} % shorter than the straight line.${more}`
+      `${Math.max(saved || 0, 0).toFixed(1)} % shorter than the straight line.${more}`
     );
   }
 
@@ -150,7 +151,7 @@ function start() {
   function press(event) {
     if (event.key === "Escape") ends.set([]);
     if (event.target !== plane.canvas) return;
-    const from = state.probe ?? plane.fromShare([0.5, 0.5]);
+    const from = state.probe ?? state.ends.at(-1) ?? plane.fromShare([0.5, 0.5]);
     const point = steer(event, from, plane.view);
     if (point) probe(point);
     else if (["Enter", " "].includes(event.key)) {

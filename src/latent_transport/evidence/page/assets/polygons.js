@@ -24,7 +24,7 @@ function spread(points, segments, count) {
   return Array.from({ length: count }, (_, i) => {
     const wanted = (whole * i) / (count - 1);
     while (n < run.length - 2 && run[n + 1] < wanted) n += 1;
-    const share = whole ? Math.min((wanted - run[n]) / (run[n + 1] - run[n] || 1), 1) : i / (count - 1);
+    const share = Math.min((wanted - run[n]) / (run[n + 1] - run[n] || 1), 1);
     return [0, 1].map((axis) => points[n][axis] + share * (points[n + 1][axis] - points[n][axis]));
   });
 }

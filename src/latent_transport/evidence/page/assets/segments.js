@@ -59,8 +59,8 @@ class Segments {
   }
 }
 
-// Segments of a polygon whose corners are decoded. A geometry has a `pixel`, the class that compares
-// distributions, and may have `weights` of points.
+// Segments of a polygon whose corners are decoded. A geometry has a `pixel`, the class that
+// compares distributions, and may have `weights` of points.
 function compare(decoder, { pixel, weights }, decoded, withSlopes) {
   const segments = new Segments(decoded.count - 1);
   const one = new pixel(decoder, decoded, withSlopes);

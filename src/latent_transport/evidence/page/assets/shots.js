@@ -9,7 +9,7 @@ const STUCK = 1e-3; // and which is enough where the next one would be larger
 const UNSOLVED = 1e-2; // and above which a segment is not found
 const SHORTEST_SHARE = 1e-2; // part of a step below which none is tried
 const NEWTON_STEPS = 20;
-const SHOT_ERROR = 3e-3; // share of the velocity by which points may lie elsewhere before they are extrapolated
+const SHOT_ERROR = 3e-3; // of points before they are mended, as a share of the velocity
 
 // Half the slope of the squared speed by the velocity, from short segments to both sides.
 function momentumOf(decoder, geometry, start, velocity) {
@@ -22,7 +22,7 @@ function momentumOf(decoder, geometry, start, velocity) {
 // method from a guess. At kinks of the distance, as near as it comes.
 function continueSegment(decoder, geometry, from, momentum, guess) {
   const length = Math.hypot(guess[0] - from[0], guess[1] - from[1]);
-  let best = { size: Infinity };
+  let best = { to: guess, size: Infinity, change: [0, 0] };
   let to = guess;
   let share = 1;
   for (let tried = 0; tried < NEWTON_STEPS; tried++) {
@@ -59,10 +59,12 @@ async function follow(decoder, geometry, start, velocity, steps, pause) {
   return points;
 }
 
-// What two curves, the second of twice the steps, come to where errors fall with their squares: the
-// points of the second, less a third of the difference, which is the error told.
+// What two curves come to, the second of twice the steps, where errors fall with the steps'
+// squares: its points and a third of the difference more, which is the error told.
 function extrapolate(coarse, fine) {
-  const errors = coarse.map((point, n) => point.map((value, axis) => (fine[2 * n][axis] - value) / 3));
+  const errors = coarse.map((point, n) =>
+    point.map((value, axis) => (fine[2 * n][axis] - value) / 3),
+  );
   const points = fine.map((point, n) => {
     const [before, after] = [errors[Math.floor(n / 2)], errors[Math.ceil(n / 2)]];
     return point.map((value, axis) => value + (before[axis] + after[axis]) / 2);

@@ -4,8 +4,13 @@ class Solving {
   // `onPath` gets each path as it is found, `onDone` is called after the last.
   constructor(data, source, { onPath, onDone, onError }) {
     const blob = new Blob([`${source}\nlisten();`], { type: "text/javascript" });
-    this.worker = new Worker(URL.createObjectURL(blob));
     this.number = 0;
+    try {
+      this.worker = new Worker(URL.createObjectURL(blob));
+    } catch {
+      setTimeout(onError); // when the page stands
+      return;
+    }
     this.worker.addEventListener("error", onError);
     this.worker.addEventListener("message", ({ data: { number, path, done } }) => {
       if (number !== this.number) return; // of ends that have moved since
@@ -19,7 +24,7 @@ class Solving {
   // Replaces what is being solved: a kind, ends, and the strength of the density's weight.
   start(job) {
     this.number += 1;
-    this.worker.postMessage({ ...job, number: this.number });
+    this.worker?.postMessage({ ...job, number: this.number });
   }
 
   cancel() {

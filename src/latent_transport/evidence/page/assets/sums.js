@@ -1,5 +1,5 @@
-// Sums of logistic cdfs F(k) = sigma((k + 1/2 - m)/s) over grey levels, and their slopes by m and s,
-// in closed form: as in latent_transport.kernels.logistic, which has the formulas.
+// Sums of logistic cdfs F(k) = sigma((k + 1/2 - m)/s) over grey levels, and their slopes by m and
+// s, in closed form: as in latent_transport.kernels.logistic, which has the formulas.
 
 const DIRECT_EDGES = 4;
 const NEGLIGIBLE = 30; // of exponents

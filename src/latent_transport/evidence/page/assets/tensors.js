@@ -73,8 +73,8 @@ class LogisticWasserstein2 extends LogisticTensor {
   }
 }
 
-// Fisher-Rao: the information of a discretised logistic, as in latent_transport.distributions.fisher,
-// which has the formulas.
+// Fisher-Rao: the information of a discretised logistic, as in the module
+// latent_transport.distributions.fisher, which has the formulas.
 class LogisticFisherRao extends LogisticTensor {
   measure(loc, scale) {
     const t = this.tensor.fill(0);

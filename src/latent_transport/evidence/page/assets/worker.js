@@ -82,7 +82,10 @@ function listen() {
       await solver.solve(job, line, (path) => postMessage({ number: job.number, path }), check);
       postMessage({ number: job.number, done: true });
     } catch (error) {
-      if (error !== cancelled) throw error;
+      if (error === cancelled) return;
+      setTimeout(() => {
+        throw error; // where the page hears of it, as it does not of a promise's
+      });
     }
   }
 
