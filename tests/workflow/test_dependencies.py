@@ -59,7 +59,7 @@ def test_what_decides_on_results_counts():
 @pytest.mark.parametrize(
     "script",
     [
-        *("solve_geodesics", "solve_page_geodesics", "choose_strength", "judge_paths"),
+        *("solve_geodesics", "choose_strength", "judge_paths"),
         *("measure_statistics", "measure_clusters"),
         *(f"measure_{part}" for part in ("containment", "distances", "neighbours", "separation")),
     ],

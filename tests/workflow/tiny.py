@@ -43,7 +43,6 @@ SETTINGS = {
         "extended": ["wasserstein2"],
         "surface_digit": 1,
     },
-    "page": {"anchors": 3},
     "evidence": {
         "parts": [],
         "classifier": {"epochs": 1, "batch_size": 256, "learning_rate": 0.01},

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from latent_transport.datasets.classes import read_classes
 from latent_transport.datasets.codes import Codes
-from latent_transport.datasets.subsets import load_subset
 from latent_transport.evidence.page.builder import Plane, Provenance, build_page
 from latent_transport.evidence.page.network import pack_decoder
-from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.storage import load_arrays, load_metadata, replacing
 from workflow.scripts.command import run
 
@@ -18,28 +16,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--digit", type=int, required=True, help="label of the class")
     parser.add_argument("--classes", required=True, help="names of the classes, one a line")
-    parser.add_argument("--subset", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--codes", required=True)
     parser.add_argument("--field", required=True)
-    parser.add_argument("--geodesics", required=True, help="geodesics between the anchors")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="HTML file to write")
     arguments = parser.parse_args(argv)
     field = load_arrays(arguments.field, "x", "y", "volume")
-    subset = load_subset(arguments.subset)
-    plane = Plane(
-        codes=Codes.load(arguments.codes).mean,
-        indices=subset.indices,
-        images=subset.images,
-        **field,
-    )
+    plane = Plane(codes=Codes.load(arguments.codes), **field)
     decoder = pack_decoder(
         load_arrays(arguments.model), load_metadata(arguments.model)["architecture"]
     )
     name = read_classes(arguments.classes)[arguments.digit]
     provenance = Provenance(name, arguments.seed)
-    page = build_page(decoder, plane, AnchorPaths.load(arguments.geodesics), provenance)
+    page = build_page(decoder, plane, provenance)
     with replacing(arguments.output) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")
 

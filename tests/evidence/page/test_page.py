@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -12,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from latent_transport.evidence.page.anchors import choose_anchors
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.page.builder import Plane, Provenance, build_page
+from latent_transport.evidence.page.density import pack_density
 from latent_transport.evidence.page.network import pack_decoder
 from latent_transport.evidence.page.packing import pack, pack_points
-from latent_transport.evidence.page.paths import AnchorPaths
+from latent_transport.models.densities import AggregatePosterior
 from latent_transport.models.vae import VAE, Architecture, load_vae, save_vae
 from latent_transport.storage import DataError, load_arrays, load_metadata
 
@@ -49,27 +51,18 @@ def pack_model(path) -> dict:
 @pytest.fixture
 def plane():
     rng = np.random.default_rng(0)
+    codes = Codes(
+        mean=rng.normal(size=(30, 2)).astype(np.float32),
+        scale=rng.uniform(0.1, 0.4, (30, 2)).astype(np.float32),
+        labels=np.full(30, 7, np.uint8),
+        indices=np.arange(30),
+        split=np.repeat(np.array([0, 1, 2], np.uint8), [18, 6, 6]),
+    )
     return Plane(
-        codes=rng.normal(size=(30, 2)).astype(np.float32),
-        indices=np.arange(100, 130),
-        images=rng.integers(0, 256, (30, PIXELS), dtype=np.uint8),
+        codes=codes,
         x=np.linspace(-3, 3, 5, dtype=np.float32),
         y=np.linspace(-2, 4, 4, dtype=np.float32),
         volume=rng.uniform(1, 9, (4, 5)).astype(np.float32),
-    )
-
-
-@pytest.fixture
-def paths():
-    rng = np.random.default_rng(1)
-    return AnchorPaths(
-        geometries=("wasserstein1", "euclidean"),
-        anchors=np.array([4, 9, 20]),
-        pairs=np.array([[0, 1], [0, 2], [1, 2]]),
-        points=rng.normal(size=(2, 3, 7, 2)).astype(np.float32),
-        lengths=rng.uniform(1, 9, (3, 2, 3)).astype(np.float32),
-        converged=np.array([[True, True, False], [True, True, True]]),
-        segments=64,
     )
 
 
@@ -114,39 +107,22 @@ def test_the_packed_decoder_gives_the_models_means(model):
     np.testing.assert_allclose(means, expected, atol=0.5)
 
 
-# --- Anchors ---
+# --- The density ---
 
 
-def test_anchors_are_different_codes_in_all_parts_of_the_plane():
-    rng = np.random.default_rng(2)
-    centres = np.array([[0, 0], [10, 0], [0, 10], [10, 10], [-10, 0]])
-    codes = (centres[:, None] + rng.normal(size=(5, 40, 2))).reshape(-1, 2)
-    rows = choose_anchors(codes, 5, seed=0)
-    assert sorted(rows // 40) == [0, 1, 2, 3, 4]
-    assert (np.diff(codes[rows, 0]) >= 0).all()
-    np.testing.assert_array_equal(rows, choose_anchors(codes, 5, seed=0))
+def test_the_packed_density_is_the_librarys(plane):
+    packed = pack_density(plane.codes)
+    train, validation = (plane.codes.of(split) for split in ("train", "validation"))
+    density = AggregatePosterior(torch.from_numpy(train.mean), torch.from_numpy(train.scale))
+    np.testing.assert_allclose(unpack(packed["means"]), train.mean)
+    np.testing.assert_allclose(1 / unpack(packed["variances"]), density.precision, rtol=1e-4)
+    expected = density(torch.from_numpy(validation.mean)).mean().item()
+    assert packed["reference"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_as_many_anchors_as_codes_takes_each():
-    codes = np.random.default_rng(3).normal(size=(6, 2))
-    assert sorted(choose_anchors(codes, 6, seed=1)) == list(range(6))
-
-
-def test_more_anchors_than_codes_are_refused():
-    codes = np.array([[0.0, 1], [0, 1], [2, 3]])
-    with pytest.raises(DataError, match=r"2 different codes.* 3 anchors.*page\.anchors"):
-        choose_anchors(codes, 3, seed=0)
-
-
-# --- Files ---
-
-
-def test_paths_come_back_from_their_file(paths, tmp_path):
-    paths.save(tmp_path / "paths.safetensors")
-    found = AnchorPaths.load(tmp_path / "paths.safetensors")
-    assert (found.geometries, found.segments) == (paths.geometries, paths.segments)
-    for name in ("anchors", "pairs", "points", "lengths", "converged"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(paths, name))
+def test_a_density_needs_codes_of_both_splits(plane):
+    with pytest.raises(DataError, match="18 training and 0 validation"):
+        pack_density(plane.codes.take(np.arange(18)))
 
 
 # --- The page ---
@@ -170,8 +146,8 @@ class Elements(HTMLParser):
 
 
 @pytest.fixture
-def page(model, plane, paths):
-    return build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
+def page(model, plane):
+    return build_page(pack_model(model), plane, Provenance(name="7", seed=2022))
 
 
 def test_the_page_loads_nothing(page):
@@ -186,34 +162,40 @@ def test_the_page_loads_nothing(page):
 
 def test_the_page_says_where_its_numbers_come_from(page):
     text = " ".join(re.sub(r"<[^>]+>", " ", page[: page.index('<script type="app')]).split())
-    for said in ("digit 7", "2022", "30 images", "6 between all 3 pairs", "5 converged", "64 seg"):
+    for said in ("digit 7", "2022", "30 images", "hidden layers of 8 and 6 units"):
         assert said in text, said
-    assert not re.search(r"\[\[[a-z]", page)
+    assert not re.search(r"\[\[\w+\]\]", page)
 
 
-def test_the_page_holds_the_data(page, plane, paths):
+def test_the_page_holds_the_data(page, plane):
     data = json.loads(Elements(page).data)
-    assert data["pairs"] == paths.pairs.tolist()
-    assert data["geometries"] == list(paths.geometries)
-    assert list(data["words"]) == [*paths.geometries, data["line"]]
+    mixture = data["decoder"]["components"] > 1
+    known = ["wasserstein1", "wasserstein2", "fisher-rao", "euclidean"]
+    assert data["geometries"] == (known[::3] if mixture else known)
+    assert list(data["words"]) == [*data["geometries"], data["line"]]
     assert data["words"]["wasserstein1"] == {"label": "Wasserstein-1", "unit": "grey levels"}
-    assert data["anchors"]["indices"] == [104, 109, 120]
-    np.testing.assert_array_equal(unpack(data["anchors"]["images"]), plane.images[paths.anchors])
-    np.testing.assert_array_equal(unpack(data["lengths"]), paths.lengths)
+    assert data["side"] == 4
     np.testing.assert_array_equal(unpack(data["volume"]), plane.volume)
-    low, high = np.array(data["points"]["low"]), np.array(data["points"]["high"])
-    points = low + unpack(data["points"]) / 65535 * (high - low)
-    np.testing.assert_allclose(points, paths.points, atol=1e-4)
+    low, high = np.array(data["codes"]["low"]), np.array(data["codes"]["high"])
+    codes = low + unpack(data["codes"]) / 65535 * (high - low)
+    np.testing.assert_allclose(codes, plane.codes.mean, atol=1e-4)
 
 
-def test_the_same_data_give_the_same_page(model, plane, paths, page):
-    again = build_page(pack_model(model), plane, paths, Provenance(name="7", seed=2022))
+def test_the_page_holds_every_asset(page):
+    """A script that is listed nowhere would be missed in a browser alone."""
+    assets = files("latent_transport.evidence.page") / "assets"
+    for part in assets.iterdir():
+        first = part.read_text(encoding="utf-8").strip().splitlines()[0]
+        assert first in page, part.name
+
+
+def test_the_same_data_give_the_same_page(model, plane, page):
+    again = build_page(pack_model(model), plane, Provenance(name="7", seed=2022))
     assert again == page
 
 
-def test_classes_with_names_are_called_by_them(model, plane, paths):
-    name = "T-shirt <top> & co"
-    page = build_page(pack_model(model), plane, paths, Provenance(name, seed=0))
+def test_classes_with_names_are_called_by_them(model, plane):
+    page = build_page(pack_model(model), plane, Provenance("T-shirt <top> & co", seed=0))
     assert "from one T-shirt &lt;top&gt; &amp; co to another" in page
     assert "digit T-shirt" not in page
 
@@ -225,13 +207,8 @@ def test_convolutional_decoders_are_refused(tmp_path):
         pack_model(tmp_path / "vae.safetensors")
 
 
-def test_images_that_are_not_square_are_refused(model, plane, paths):
-    oblong = Plane(**{**vars(plane), "images": plane.images[:, :12]})
+def test_images_that_are_not_square_are_refused(plane, tmp_path):
+    vae = VAE(Architecture(latent_dim=2, data_dim=12, hidden=(2,)))
+    save_vae(vae, tmp_path / "vae.safetensors", {})
     with pytest.raises(DataError, match="12 pixels"):
-        build_page(pack_model(model), oblong, paths, Provenance("7", 0))
-
-
-def test_anchors_of_another_model_are_refused(model, plane, paths):
-    few = Plane(**{**vars(plane), "codes": plane.codes[:20]})
-    with pytest.raises(DataError, match="anchor 20 is no row of the 20 codes"):
-        build_page(pack_model(model), few, paths, Provenance("7", 0))
+        build_page(pack_model(tmp_path / "vae.safetensors"), plane, Provenance("7", 0))

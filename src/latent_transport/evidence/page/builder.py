@@ -10,16 +10,32 @@ from typing import Any
 
 import numpy as np
 
+from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.keys import LINE
+from latent_transport.evidence.page.density import pack_density
 from latent_transport.evidence.page.packing import pack, pack_points
-from latent_transport.evidence.page.paths import AnchorPaths
 from latent_transport.evidence.vocabulary import PATHS
+from latent_transport.models.catalogue import GEOMETRIES
 from latent_transport.storage import DataError
 
 STYLES = ("style.css",)
-# In the order in which they build on each other: they become one script.
+# In the order in which they build on each other. Those that compute become one script, which is
+# the worker's as well, and those that show another.
+NUMERICS = (
+    *("arrays.js", "polygons.js", "decoder.js", "density.js", "sums.js", "segments.js"),
+    *(
+        "geometries.js",
+        "tensors.js",
+        "mixtures.js",
+        "linear.js",
+        "splines.js",
+        "geodesics.js",
+        "shots.js",
+    ),
+    "worker.js",
+)
 SCRIPTS = (
-    *("arrays.js", "decoder.js", "paths.js", "plane.js", "strips.js", "lengths.js"),
+    *("formats.js", "solving.js", "paths.js", "plane.js", "ends.js", "strips.js", "lengths.js"),
     "main.js",
 )
 
@@ -30,21 +46,15 @@ class Plane:
 
     Attributes
     ----------
-    codes : ndarray, shape (n, 2)
-        Latent codes.
-    indices : ndarray of int, shape (n,)
-        Positions of their images in the original file.
-    images : ndarray of uint8, shape (n, D)
-        The images, square, row by row.
+    codes : Codes
+        Of two latent dimensions.
     x, y : ndarray, shape (X,) and (Y,)
         Grid of the volume, equally spaced.
     volume : ndarray, shape (Y, X)
         Volume density of the pulled-back Wasserstein-1 distance, in levels^2 a unit of area.
     """
 
-    codes: np.ndarray
-    indices: np.ndarray
-    images: np.ndarray
+    codes: Codes
     x: np.ndarray
     y: np.ndarray
     volume: np.ndarray
@@ -59,47 +69,41 @@ class Provenance:
     name : str
         Name of the class whose images the model has seen; a digit's is a bare number.
     seed : int
-        Seed of split, training and anchors.
+        Seed of split and training.
     """
 
     name: str
     seed: int
 
 
-def build_page(
-    decoder: Mapping[str, Any], plane: Plane, paths: AnchorPaths, provenance: Provenance
-) -> str:
-    """Return the page as HTML, which loads nothing.
+def build_page(decoder: Mapping[str, Any], plane: Plane, provenance: Provenance) -> str:
+    """Return the page as HTML, which loads nothing, and solves its geodesics itself.
 
     Parameters
     ----------
     decoder : mapping
         From :func:`latent_transport.evidence.page.network.pack_decoder`.
     plane : Plane
-        Codes, images and the metric's volume.
-    paths : AnchorPaths
-        Geodesics between the anchors, which are rows of the plane's codes.
+        Codes, and the metric's volume.
     provenance : Provenance
         Stated on the page.
 
     Raises
     ------
     DataError
-        If the images are not square, or an anchor is no row of the codes.
+        If the decoder's images are not square, or codes of a split are missing.
     """
-    side = math.isqrt(plane.images.shape[1])
-    if side**2 != plane.images.shape[1]:
-        raise DataError(
-            f"images have {plane.images.shape[1]} pixels; the page shows square ones, such as 784"
-        )
-    if paths.anchors.max() >= len(plane.codes):
-        raise DataError(
-            f"anchor {paths.anchors.max()} is no row of the {len(plane.codes)} codes: delete the "
-            "page's geodesics and run the workflow again"
-        )
-    # Geodesics may bulge out of the grid.
-    reach = np.concatenate((plane.codes, paths.points.reshape(-1, 2)))
-    low, high = reach.min(axis=0), reach.max(axis=0)  # (2,) each
+    pixels = decoder["pixels"]
+    side = math.isqrt(pixels)
+    if side**2 != pixels:
+        raise DataError(f"images have {pixels} pixels; the page shows square ones, such as 784")
+    codes = plane.codes.mean  # (n, 2)
+    low, high = codes.min(axis=0), codes.max(axis=0)  # (2,) each
+    geometries = [
+        name
+        for name, recipe in GEOMETRIES.items()
+        if recipe.plain and (decoder["components"] == 1 or recipe.takes_mixtures)
+    ]
     data = {
         "decoder": decoder,
         "side": side,
@@ -108,37 +112,25 @@ def build_page(
             "x": [float(plane.x[0]), float(plane.x[-1])],
             "y": [float(plane.y[0]), float(plane.y[-1])],
         },
-        "codes": pack_points(plane.codes, low, high),
-        "anchors": {
-            "points": pack(plane.codes[paths.anchors].astype(np.float32)),
-            "images": pack(plane.images[paths.anchors]),
-            "indices": plane.indices[paths.anchors].tolist(),
-        },
-        "geometries": list(paths.geometries),
+        "codes": pack_points(codes, low, high),
+        "density": pack_density(plane.codes),
+        "geometries": geometries,
         "line": LINE,
         "words": {
             name: {"label": PATHS[name].page or PATHS[name].label, "unit": PATHS[name].unit}
-            for name in (*paths.geometries, LINE)
+            for name in (*geometries, LINE)
         },
-        "pairs": paths.pairs.tolist(),
-        "points": pack_points(paths.points, low, high),
-        "lengths": pack(paths.lengths.astype(np.float32)),
-        "converged": pack(paths.converged.astype(np.uint8)),
     }
     words = {
         "name": provenance.name,
         "plane": f"digit {provenance.name}" if provenance.name.isdigit() else provenance.name,
         "seed": provenance.seed,
-        "codes": f"{len(plane.codes):,}",
-        "anchors": len(paths.anchors),
-        "pairs": len(paths.pairs),
-        "curves": paths.converged.size,
-        "converged": int(paths.converged.sum()),
-        "segments": paths.segments,
+        "codes": f"{len(codes):,}",
         "hidden": " and ".join(map(str, decoder["hidden"])),
     }
     parts = {name: escape(str(value)) for name, value in words.items()}
     parts["styles"] = "\n".join(map(_read, STYLES))
+    parts["numerics"] = "\n".join(map(_read, NUMERICS))
     parts["script"] = "\n".join(map(_read, SCRIPTS))
     # "</" would end the script element that holds the data.
     parts["data"] = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")

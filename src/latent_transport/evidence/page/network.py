@@ -27,7 +27,8 @@ def pack_decoder(weights: Mapping[str, np.ndarray], architecture: str) -> dict[s
     -------
     dict
         ``layers``, each with ``weight`` (out, in) and ``bias`` (out,), SiLU between them;
-        ``components`` and ``minScale`` of the discretised logistic mixture.
+        ``components`` and ``minScale`` of the discretised logistic mixture; ``hidden`` widths and
+        ``pixels``.
 
     Raises
     ------
@@ -57,4 +58,5 @@ def pack_decoder(weights: Mapping[str, np.ndarray], architecture: str) -> dict[s
         "components": fields["components"],
         "minScale": fields["min_scale"],
         "hidden": fields["hidden"],
+        "pixels": fields["data_dim"],
     }

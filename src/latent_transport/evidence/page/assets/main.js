@@ -2,6 +2,22 @@
 
 const byId = (id) => document.getElementById(id);
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+// What the two ends are called.
+const NAMES = {
+  join: [
+    { letter: "A", label: "End A" },
+    { letter: "B", label: "End B" },
+  ],
+  shoot: [
+    { letter: "A", label: "Start A" },
+    { letter: "v", label: "Tip of velocity v" },
+  ],
+};
+// What is said of curves that are not solved to the end.
+const UNSOLVED_WORDS = {
+  join: "Not solved to the end: another way may be shorter.",
+  shoot: "Followed in part or roughly alone: it comes to where pictures hardly change.",
+};
 
 function setScheme(dark) {
   document.documentElement.dataset.scheme = dark ? "dark" : "light";
@@ -12,63 +28,107 @@ function start() {
   const decoder = new Decoder(data.decoder);
   const paths = new Paths(data);
   const plane = new Plane(byId("plane"), data, paths);
-  const images = unpack(data.anchors.images);
-  const pixels = data.side ** 2;
   const state = {
-    ends: [...paths.pairs[paths.mostCurved()]],
+    kind: "join",
+    strength: 0,
+    ends: [],
     shown: new Set(paths.names),
     probe: null,
     fraction: null,
+    solving: false,
+    failed: false,
   };
   const strips = new Strips(byId("strips"), decoder, paths, data.side, follow);
   const lengths = new Lengths(byId("lengths"), paths);
+  const ends = new Ends(plane, change);
+  const solving = new Solving(data, byId("numerics").textContent, {
+    onPath(path) {
+      paths.add(path);
+      drawPaths();
+    },
+    onDone() {
+      state.solving = false;
+      drawPaths();
+    },
+    onError() {
+      Object.assign(state, { solving: false, failed: true });
+      drawPaths();
+    },
+  });
+
+  function change(points, moved) {
+    Object.assign(state, { ends: points, fraction: null, probe: null });
+    paths.forget(points);
+    state.solving = points.length === 2 && !state.failed;
+    if (state.solving) solving.start({ kind: state.kind, ends: points, strength: state.strength });
+    else solving.cancel();
+    if (points[moved]) look(points[moved], NAMES[state.kind][moved].label);
+    drawPaths();
+  }
 
   function drawPlane() {
     plane.draw(state);
+    ends.draw(NAMES[state.kind]);
     strips.mark(state.fraction);
   }
 
   function drawPaths() {
     byId("paths").classList.toggle("waiting", state.ends.length < 2);
+    byId("paths").setAttribute("aria-busy", String(state.solving));
     strips.draw(state);
     lengths.draw(state);
     ["A", "B"].forEach((letter, place) => {
-      const number = state.ends[place];
-      const known = number !== undefined;
-      byId(`end-${letter}`).hidden = !known;
-      if (!known) return;
-      const image = images.subarray(number * pixels, (number + 1) * pixels);
-      drawImage(byId(`image-${letter}`), image, data.side);
-      byId(`index-${letter}`).textContent = `no. ${data.anchors.indices[number]}`;
+      const point = state.ends[place];
+      byId(`end-${letter}`).hidden = !point;
+      if (!point) return;
+      drawImage(byId(`image-${letter}`), decoder.mean(point), data.side);
+      const { label } = NAMES[state.kind][place];
+      byId(`image-${letter}`).setAttribute("aria-label", `${label}, decoded`);
+      byId(`name-${letter}`).textContent = NAMES[state.kind][place].letter;
+      byId(`at-${letter}`).textContent = formatPoint(point);
     });
-    byId("status").textContent = describe();
+    const status = describe();
+    // Said once, however often it is drawn.
+    if (byId("status").textContent !== status) byId("status").textContent = status;
+    byId("status").classList.toggle("solving", state.solving);
     drawPlane();
   }
 
   function describe() {
-    const [first, second] = state.ends.map((number) => data.anchors.indices[number]);
-    if (state.ends.length === 0) return "Choose a first point in the plane.";
-    if (state.ends.length === 1) return `From test image ${first}: choose a second point.`;
-    const stuck = paths.names.some((name) => !paths.hasConverged(name, paths.find(...state.ends)));
+    const [from, to] = state.ends;
+    if (!from) return "Choose a first point in the plane.";
+    if (!to) return `From A ${formatPoint(from)}: choose a second point.`;
+    if (state.failed) return "The worker that solves the geodesics does not run in this browser.";
+    const [name] = paths.geometries;
+    const { label, unit } = paths.words[name];
+    if (state.solving && !paths.found.has(name)) return "Solving the geodesics…";
+    const stuck = paths.names.some((path) => !paths.hasConverged(path));
+    const doubt = stuck ? ` * ${UNSOLVED_WORDS[state.kind]}` : "";
+    const more = state.solving ? " Solving the others…" : doubt;
+    if (!paths.has(name)) return `The ${label} geodesic from A was lost.${more}`;
+    const length = paths.length(name, name);
+    const size = `${formatLength(length)} ${weighted(unit)}`;
+    if (state.kind === "shoot") {
+      return `${label} geodesic shot from A ${formatPoint(from)}: ${size} long.${more}`;
+    }
+    const saved = 100 * (1 - length / paths.length(paths.line, name));
     return (
-      `From test image ${first} (A) to test image ${second} (B).` +
-      (stuck ? " * The solver did not converge: the path may be longer than the shortest." : "")
+      `${label} geodesic from A ${formatPoint(from)} to B ${formatPoint(to)}: ${size}, ` +
+      `${Math.max(saved || 0, 0).toFixed(1)} % shorter than the straight line.${more}`
     );
+  }
+
+  function weighted(unit) {
+    return state.strength ? `weighted ${unit}` : unit;
   }
 
   function look(point, words) {
     drawImage(byId("preview"), decoder.mean(point), data.side);
-    const [x, y] = point.map((value) => value.toFixed(2).replace("-", "−"));
+    byId("preview").setAttribute("aria-label", `Image decoded at ${formatPoint(point)}`);
     byId("where").textContent = words;
-    byId("position").textContent = `(${x}, ${y})`;
+    byId("position").textContent = formatPoint(point);
     const volume = plane.volumeAt(point);
     byId("volume").textContent = volume === null ? "–" : formatPower(volume);
-  }
-
-  function formatPower(value) {
-    const exponent = Math.floor(Math.log10(value));
-    const raised = [...String(exponent)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit] ?? "⁻").join("");
-    return `${(value / 10 ** exponent).toFixed(1)} × 10${raised}`;
   }
 
   function probe(point) {
@@ -79,38 +139,24 @@ function start() {
 
   // Show where on every path a fraction of its length is reached, and the image on one of them.
   function follow(name, fraction) {
-    if (state.ends.length < 2) return;
+    if (!paths.has(name)) return;
     state.fraction = fraction;
     byId("travel").value = fraction;
     const share = `${Math.round(100 * fraction)} % of the way`;
-    look(paths.at(name, ...state.ends, fraction), `${paths.words[name].label}, ${share}`);
+    look(paths.at(name, fraction), `${paths.words[name].label}, ${share}`);
+    byId("travel").setAttribute("aria-valuetext", share);
     drawPlane();
   }
 
-  function choose(number) {
-    if (state.ends.length === 2) state.ends = [number];
-    else if (!state.ends.includes(number)) state.ends.push(number);
-    state.fraction = null;
-    drawPaths();
-  }
-
-  function steer(event) {
-    const step = plane.view.side * (event.shiftKey ? 0.005 : 0.025);
-    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[
-      event.key
-    ];
-    if (event.key === "Escape") {
-      Object.assign(state, { ends: [], fraction: null });
-      drawPaths();
-    } else if (move) {
+  function press(event) {
+    if (event.key === "Escape") ends.set([]);
+    if (event.target !== plane.canvas) return;
+    const from = state.probe ?? state.ends.at(-1) ?? plane.fromShare([0.5, 0.5]);
+    const point = steer(event, from, plane.view);
+    if (point) probe(point);
+    else if (["Enter", " "].includes(event.key)) {
       event.preventDefault();
-      const { left, bottom, side } = plane.view;
-      const from = state.probe ?? [left + side / 2, bottom + side / 2];
-      const clamp = (value, low) => Math.min(Math.max(value, low), low + side);
-      probe([clamp(from[0] + step * move[0], left), clamp(from[1] + step * move[1], bottom)]);
-    } else if (event.target === plane.canvas && ["Enter", " "].includes(event.key)) {
-      event.preventDefault();
-      if (state.probe) choose(plane.nearestAnchor(state.probe));
+      ends.choose(from);
     }
   }
 
@@ -133,35 +179,41 @@ function start() {
     byId("switches").append(label);
   }
 
+  function setKind(kind) {
+    state.kind = kind;
+    document.documentElement.dataset.kind = kind;
+    ends.set(state.ends);
+  }
+
+  function setStrength(strength) {
+    state.strength = strength;
+    const words = strength ? `β = ${strength.toFixed(1)}` : "not at all";
+    byId("strength-value").textContent = words;
+    byId("strength").setAttribute("aria-valuetext", words);
+    ends.set(state.ends);
+  }
+
   function redraw() {
     plane.resize();
+    strips.forget();
     drawPaths();
-    look(state.probe ?? paths.anchor(0), byId("where").textContent);
+    look(state.probe ?? state.ends[0] ?? plane.fromShare([0.5, 0.5]), byId("where").textContent);
   }
 
   paths.names.forEach(addSwitch);
-  plane.box.addEventListener("pointermove", (event) => probe(plane.fromEvent(event)));
-  plane.box.addEventListener("keydown", steer);
-  plane.box.addEventListener("click", (event) => {
-    const { anchor } = event.target.dataset;
-    choose(anchor === undefined ? plane.nearestAnchor(plane.fromEvent(event)) : Number(anchor));
+  plane.box.addEventListener("pointermove", (event) => {
+    if (!event.buttons) probe(plane.fromEvent(event));
   });
-  plane.buttons.forEach((button, number) => {
-    button.addEventListener("focus", () => {
-      if (button.matches(":focus-visible")) probe(paths.anchor(number));
-    });
+  plane.box.addEventListener("keydown", press);
+  document.querySelectorAll("input[name=kind]").forEach((input) => {
+    input.addEventListener("change", () => setKind(input.value));
   });
+  byId("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
   byId("travel").addEventListener("input", (event) => {
-    const shown = paths.names.find((name) => state.shown.has(name));
+    const shown = paths.names.find((name) => state.shown.has(name) && paths.has(name));
     if (shown) follow(shown, Number(event.target.value));
   });
-  byId("another").addEventListener("click", () => {
-    Object.assign(state, {
-      ends: [...paths.pairs[Math.floor(Math.random() * paths.pairs.length)]],
-      fraction: null,
-    });
-    drawPaths();
-  });
+  byId("another").addEventListener("click", () => ends.set(plane.drawPair()));
   byId("scheme").addEventListener("click", () => {
     setScheme(document.documentElement.dataset.scheme === "light");
     redraw();
@@ -170,11 +222,15 @@ function start() {
     setScheme(prefersDark.matches);
     redraw();
   });
-  new ResizeObserver(redraw).observe(plane.canvas);
   [byId("low"), byId("high")].forEach((place, i) => {
     place.textContent = formatPower(10 ** plane.range[i]);
   });
-  look(paths.at(paths.names[0], ...state.ends, 0.5), "Half-way on the first path");
+  plane.resize();
+  // Browsers remember how controls were left.
+  setKind(document.querySelector("input[name=kind]:checked").value);
+  setStrength(Number(byId("strength").value));
+  ends.set(plane.chooseEnds(), 0);
+  new ResizeObserver(redraw).observe(plane.canvas);
 }
 
 setScheme(prefersDark.matches);

@@ -1,67 +1,43 @@
-// Geodesics between pairs of anchors, and the straight lines between them.
+// The straight line between the ends, and the geodesics that the worker has found.
 class Paths {
   constructor(data) {
     this.geometries = data.geometries;
     this.line = data.line;
     this.words = data.words; // labels of the paths, and the units of their lengths
     this.names = [...data.geometries, data.line];
-    this.pairs = data.pairs;
-    this.points = unpackPoints(data.points);
-    this.count = data.points.shape[2];
-    this.lengths = unpack(data.lengths);
-    this.converged = unpack(data.converged);
-    this.anchors = unpack(data.anchors.points);
+    this.forget([]);
   }
 
-  anchor(number) {
-    return [this.anchors[2 * number], this.anchors[2 * number + 1]];
+  // New ends: nothing is known but the line between them.
+  forget(ends) {
+    this.found = new Map();
+    if (ends.length === 2) this.found.set(this.line, { points: ends, converged: true });
   }
 
-  find(first, second) {
-    const [low, high] = [first, second].sort((a, b) => a - b);
-    return this.pairs.findIndex(([a, b]) => a === low && b === high);
+  // What is newly known of a path.
+  add({ name, lengths, ...path }) {
+    const old = this.found.get(name);
+    this.found.set(name, { ...old, ...path, lengths: { ...old?.lengths, ...lengths } });
   }
 
-  // Points of a path from the first to the second anchor, at equal steps of its length.
-  curve(name, first, second) {
-    if (name === this.line) return [this.anchor(first), this.anchor(second)];
-    const row = this.geometries.indexOf(name) * this.pairs.length + this.find(first, second);
-    const curve = Array.from({ length: this.count }, (_, i) => {
-      const at = 2 * (row * this.count + i);
-      return [this.points[at], this.points[at + 1]];
-    });
-    return first < second ? curve : curve.reverse();
+  // Whether there are points to show: not before a path is solved, nor where it is lost.
+  has(name) {
+    return Boolean(this.found.get(name)?.points);
   }
 
-  at(name, first, second, fraction) {
-    const curve = this.curve(name, first, second);
-    const position = fraction * (curve.length - 1);
-    const before = Math.min(Math.floor(position), curve.length - 2);
-    return [0, 1].map(
-      (axis) =>
-        curve[before][axis] +
-        (position - before) * (curve[before + 1][axis] - curve[before][axis]),
-    );
+  curve(name) {
+    return this.found.get(name).points;
   }
 
-  length(name, geometry, pair) {
-    const row = this.names.indexOf(name) * this.geometries.length;
-    return this.lengths[(row + this.geometries.indexOf(geometry)) * this.pairs.length + pair];
+  at(name, fraction) {
+    return pointAt(this.curve(name), fraction);
   }
 
-  hasConverged(name, pair) {
-    return (
-      name === this.line ||
-      this.converged[this.geometries.indexOf(name) * this.pairs.length + pair] === 1
-    );
+  length(name, geometry) {
+    return this.found.get(name)?.lengths?.[geometry];
   }
 
-  // The pair whose first geodesic saves most against the straight line.
-  mostCurved() {
-    const [name] = this.geometries;
-    const share = this.pairs.map(
-      (_, pair) => this.length(name, name, pair) / this.length(this.line, name, pair),
-    );
-    return share.indexOf(Math.min(...share));
+  hasConverged(name) {
+    return this.found.get(name)?.converged ?? true;
   }
 }

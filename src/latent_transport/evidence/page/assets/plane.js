@@ -1,9 +1,13 @@
-// The latent plane: volume and codes, curves over them, and a button for each anchor.
+// The latent plane: volume and codes, and curves over them.
 
-const MARGIN = 0.06;
+const MARGIN = 0.08;
 const OUTLIERS = 0.005; // share of the codes that may be cut off at either end of an axis
+const SOME = 60; // codes among which the first ends are chosen
+const BENDS = [-0.3, -0.15, 0.15, 0.3]; // heights of arcs, in parts of their chords
+const ARC = 13; // points of an arc
 const WIDTHS = { euclidean: 5.5 }; // it often lies under Wasserstein-1
 const WIDTH = 2.5;
+const TIP = 14; // pixels of the handle at the end of an arrow
 
 function cssColour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -28,7 +32,6 @@ class Plane {
     this.codes = unpackPoints(data.codes);
     this.range = this.percentiles(this.volume.values, 0.01, 0.99);
     this.setView();
-    this.buttons = data.anchors.indices.map((index, number) => this.addAnchor(number, index));
   }
 
   percentiles(values, low, high) {
@@ -36,16 +39,11 @@ class Plane {
     return [low, high].map((share) => sorted[Math.round(share * (sorted.length - 1))]);
   }
 
-  // A square around nearly all codes and every curve.
+  // A square around nearly all codes.
   setView() {
     const bounds = [0, 1].map((axis) => {
       const codes = this.codes.filter((_, i) => i % 2 === axis);
-      let [low, high] = this.percentiles(codes, OUTLIERS, 1 - OUTLIERS);
-      for (let i = axis; i < this.paths.points.length; i += 2) {
-        low = Math.min(low, this.paths.points[i]);
-        high = Math.max(high, this.paths.points[i]);
-      }
-      return [low, high];
+      return this.percentiles(codes, OUTLIERS, 1 - OUTLIERS);
     });
     const side = Math.max(...bounds.map(([low, high]) => high - low)) * (1 + 2 * MARGIN);
     const [left, bottom] = bounds.map(([low, high]) => (low + high - side) / 2);
@@ -65,31 +63,53 @@ class Plane {
 
   fromEvent(event) {
     const frame = this.canvas.getBoundingClientRect();
+    const within = (share) => Math.min(Math.max(share, 0), 1);
     return this.fromShare([
-      (event.clientX - frame.left) / frame.width,
-      (event.clientY - frame.top) / frame.height,
+      within((event.clientX - frame.left) / frame.width),
+      within((event.clientY - frame.top) / frame.height),
     ]);
   }
 
-  addAnchor(number, index) {
-    const button = document.createElement("button");
-    const [across, down] = this.toShare(this.paths.anchor(number));
-    button.className = "anchor";
-    button.type = "button";
-    button.dataset.anchor = number;
-    button.style.left = `${100 * across}%`;
-    button.style.top = `${100 * down}%`;
-    button.setAttribute("aria-label", `Test image ${index}`);
-    this.box.append(button);
-    return button;
+  code(number) {
+    return [this.codes[2 * number], this.codes[2 * number + 1]];
   }
 
-  nearestAnchor([x, y]) {
-    const squares = this.buttons.map((_, number) => {
-      const [a, b] = this.paths.anchor(number);
-      return (a - x) ** 2 + (b - y) ** 2;
+  // Two codes at random.
+  drawPair() {
+    const count = this.codes.length / 2;
+    return [0, 1].map(() => this.code(Math.floor(Math.random() * count)));
+  }
+
+  // Two codes, of some, between which the way round about is shorter than the straight one, as far
+  // as the volume tells.
+  chooseEnds() {
+    const count = this.codes.length / 2;
+    const some = Array.from({ length: SOME }, (_, i) => this.code(Math.floor((i * count) / SOME)));
+    let best = { ends: some.slice(0, 2), saved: 0 };
+    some.forEach((a, i) => {
+      some.slice(0, i).forEach((b) => {
+        const straight = this.costOfArc(a, b, 0);
+        const round = Math.min(...BENDS.map((bend) => this.costOfArc(a, b, bend)));
+        if (straight - round > best.saved) best = { ends: [a, b], saved: straight - round };
+      });
     });
-    return squares.indexOf(Math.min(...squares));
+    return best.ends;
+  }
+
+  // Length of a parabola between two points where a unit of the plane is as long as the root of
+  // the volume says; no number where it leaves the grid.
+  costOfArc(a, b, bend) {
+    const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+    const points = pointsBetween(a, b, ARC).map(([x, y], i) => {
+      const t = i / (ARC - 1);
+      const aside = 4 * bend * t * (1 - t);
+      return [x - aside * dy, y + aside * dx];
+    });
+    return points.slice(1).reduce((sum, point, i) => {
+      const middle = pointAt([points[i], point], 0.5);
+      const [u, v] = [point[0] - points[i][0], point[1] - points[i][1]];
+      return sum + Math.hypot(u, v) * Math.sqrt(this.volumeAt(middle) ?? NaN);
+    }, 0);
   }
 
   // The volume density at a point, bilinear in its logarithm; nothing beyond the grid.
@@ -155,39 +175,33 @@ class Plane {
     this.ground = this.drawGround(size);
   }
 
-  draw({ ends, shown, probe, fraction }) {
+  draw({ ends, shown, kind, probe, fraction }) {
     const pen = this.canvas.getContext("2d");
     const size = this.canvas.width;
     const scale = window.devicePixelRatio;
     pen.clearRect(0, 0, size, size);
     pen.drawImage(this.ground, 0, 0);
     if (ends.length === 2) {
-      const drawn = this.paths.names.filter((name) => shown.has(name)).reverse();
-      drawn.forEach((name) => this.drawCurve(pen, name, ends, scale, true));
-      drawn.forEach((name) => this.drawCurve(pen, name, ends, scale, false));
+      const drawn = this.paths.names.filter((name) => shown.has(name) && this.paths.has(name));
+      drawn.reverse();
+      drawn.forEach((name) => this.drawCurve(pen, name, scale, true));
+      drawn.forEach((name) => this.drawCurve(pen, name, scale, false));
+      if (kind === "shoot") this.drawArrow(pen, ends, scale);
       if (fraction !== null) {
         drawn.forEach((name) => {
-          const point = this.paths.at(name, ...ends, fraction);
-          this.drawDot(pen, point, cssColour(`--${name}`), scale);
+          this.drawDot(pen, this.paths.at(name, fraction), cssColour(`--${name}`), scale);
         });
       }
     }
     if (probe && fraction === null) this.drawCross(pen, probe, scale);
-    const near = probe && fraction === null ? this.nearestAnchor(probe) : -1;
-    this.buttons.forEach((button, number) => {
-      const place = ends.indexOf(number);
-      button.textContent = place < 0 ? "" : "AB"[place];
-      button.setAttribute("aria-pressed", String(place >= 0));
-      button.classList.toggle("near", number === near);
-    });
   }
 
-  drawCurve(pen, name, ends, scale, casing) {
+  drawCurve(pen, name, scale, casing) {
     const size = this.canvas.width;
     pen.lineJoin = "round";
     pen.setLineDash(name === this.paths.line ? [5 * scale, 5 * scale] : []);
     const curve = new Path2D();
-    this.paths.curve(name, ...ends).forEach((point) => {
+    this.paths.curve(name).forEach((point) => {
       const [across, down] = this.toShare(point);
       curve.lineTo(across * size, down * size);
     });
@@ -195,6 +209,29 @@ class Plane {
     pen.lineWidth = ((WIDTHS[name] ?? WIDTH) + 2.5 * casing) * scale;
     pen.stroke(curve);
     pen.setLineDash([]);
+  }
+
+  // The velocity, up to the handle at its tip.
+  drawArrow(pen, ends, scale) {
+    const [[x, y], [u, v]] = ends.map((end) => this.toShare(end).map((s) => s * this.canvas.width));
+    const length = Math.hypot(u - x, v - y);
+    const reach = length - TIP * scale;
+    if (reach <= 0) return;
+    const [a, b] = [(u - x) / length, (v - y) / length];
+    const head = 9 * scale;
+    const [p, q] = [x + reach * a, y + reach * b];
+    const arrow = new Path2D();
+    arrow.moveTo(x, y);
+    arrow.lineTo(p, q);
+    for (const side of [-1, 1]) {
+      arrow.moveTo(p - head * (a + (side * b) / 2), q - head * (b - (side * a) / 2));
+      arrow.lineTo(p, q);
+    }
+    for (const [colour, width] of [["--casing", 5], ["--ink", 2.5]]) {
+      pen.strokeStyle = cssColour(colour);
+      pen.lineWidth = width * scale;
+      pen.stroke(arrow);
+    }
   }
 
   drawDot(pen, point, colour, scale) {

@@ -16,6 +16,7 @@ class Strips {
     this.decoder = decoder;
     this.paths = paths;
     this.side = side;
+    this.forget();
     this.rows = new Map(paths.names.map((name) => [name, this.addRow(box, name, onStep)]));
   }
 
@@ -31,6 +32,8 @@ class Strips {
       const tile = document.createElement("canvas");
       const fraction = (step + 1) / (STEPS + 1);
       tile.className = "tile";
+      tile.setAttribute("role", "img");
+      tile.setAttribute("aria-label", `${Math.round(100 * fraction)} % of the way`);
       tile.addEventListener("pointerenter", () => onStep(name, fraction));
       return tile;
     });
@@ -39,17 +42,26 @@ class Strips {
     return { row, tiles };
   }
 
+  // A path that is not solved yet keeps its old images, pale.
   draw({ ends, shown, fraction }) {
     this.rows.forEach(({ row, tiles }, name) => {
       row.hidden = !shown.has(name) || ends.length < 2;
-      if (row.hidden) return;
-      tiles.forEach((tile, step) => {
-        const at = (step + 1) / (STEPS + 1);
-        const image = this.decoder.mean(this.paths.at(name, ...ends, at));
-        drawImage(tile, image, this.side);
-      });
-      this.mark(fraction);
+      const known = this.paths.has(name);
+      row.classList.toggle("pending", !known);
+      if (row.hidden || !known) return;
+      const curve = this.paths.curve(name);
+      if (this.drawn.get(name) === curve) return;
+      this.drawn.set(name, curve);
+      const points = tiles.map((_, step) => this.paths.at(name, (step + 1) / (STEPS + 1)));
+      const images = this.decoder.means(points);
+      tiles.forEach((tile, step) => drawImage(tile, images[step], this.side));
     });
+    this.mark(fraction);
+  }
+
+  // Draw every image anew, such as in other colours.
+  forget() {
+    this.drawn = new Map();
   }
 
   // Frame the tiles nearest to a fraction of the paths.
