@@ -157,9 +157,8 @@ def test_dependent_variables_are_refused_with_the_reason():
         lambda z: MultivariateNormal(z, scale_tril=tril),
         lambda z: LowRankMultivariateNormal(z, torch.ones(2, 1), torch.ones(2)),
     ):
-        for kind in (lt.Wasserstein1, lt.Wasserstein2):
-            with pytest.raises(TypeError, match="depend on each other, and no closed form"):
-                kind(law).distance(z, z + 1)
+        with pytest.raises(TypeError, match="depend on each other, and no closed form"):
+            lt.Wasserstein1(law).distance(z, z + 1)
 
 
 # --- A clear no ---

@@ -64,6 +64,10 @@ class Family(ABC, Generic[Member]):
     def mean(self, p: Tensor) -> Tensor:
         """Mean of each variable: (..., C, D) to (..., D), in units of the data."""
 
+    def mean_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        """Residuals (..., M, D) whose squares add up to the squared distance of the means."""
+        return (self.mean(p) - self.mean(q)).unsqueeze(-2)  # (..., 1, D)
+
     def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         """Residuals (..., M, D) whose squares add up to W2 squared of each variable.
 

@@ -126,6 +126,10 @@ class ProductFamily(Family[Product]):
         return self._apply(lambda family: family.mean, 0, p)  # (..., D)
 
     @override
+    def mean_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        return self._apply(lambda family: family.mean_residuals, 1, p, q)
+
+    @override
     def wasserstein2_residuals(self, p: Tensor, q: Tensor) -> Tensor:
         return self._apply(lambda family: family.wasserstein2_residuals, 1, p, q)
 

@@ -46,6 +46,7 @@ from latent_transport.distributions.location_scale import GumbelFamily
 from latent_transport.distributions.log_normal import LogNormalFamily
 from latent_transport.distributions.logistic import LogisticFamily, LogisticMixtureFamily
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
+from latent_transport.distributions.multivariate_normal import MultivariateNormalFamily
 from latent_transport.distributions.negative_binomial import (
     NegativeBinomialFamily,
     ZeroInflatedCounts,
@@ -66,7 +67,7 @@ from latent_transport.distributions.student_t import StudentTFamily
 DecoderOutput = Distribution | Tensor | Sequence[Distribution] | Mapping[Any, Distribution]
 """What decoders return: a distribution, values, or several distributions."""
 
-_COUNTS = NegativeBinomialFamily()
+_COUNTS, _MULTIVARIATE = NegativeBinomialFamily(), MultivariateNormalFamily()
 _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Normal: NormalFamily(),
     Laplace: LaplaceFamily(),
@@ -76,6 +77,8 @@ _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Gamma: GammaFamily(),
     Beta: BetaFamily(),
     MixtureSameFamily: NormalMixtureFamily(),
+    MultivariateNormal: _MULTIVARIATE,
+    LowRankMultivariateNormal: _MULTIVARIATE,
     Bernoulli: BernoulliFamily(),
     Binomial: BinomialFamily(),
     Categorical: CategoricalFamily(),
@@ -215,8 +218,7 @@ def factors(distribution: DecoderOutput, points: int | None = None) -> Distribut
     Raises
     ------
     TypeError
-        If the variables of a multivariate normal depend on each other, or a tuple, list or dict has
-        other things than distributions.
+        If a tuple, list or dict has other things than distributions.
     """
     if isinstance(distribution, Tensor):
         return Dirac(distribution, validate_args=False)
@@ -233,13 +235,13 @@ def factors(distribution: DecoderOutput, points: int | None = None) -> Distribut
     found: Distribution = distribution
     while isinstance(found, Independent):
         found = found.base_dist
+    if isinstance(found, MultivariateNormal | LowRankMultivariateNormal):
+        return _factor_normal(found)
     known = next((cls for cls in type(found).__mro__ if cls in _FAMILIES), None)
     # More zeros than torch's class has, of a child of it, are not left out.
     inflated = known is NegativeBinomial and hasattr(found, "zi_logits")
     if known is not None and not inflated:
         return found
-    if isinstance(found, MultivariateNormal | LowRankMultivariateNormal):
-        return _factor_normal(found)
     return read_counts(found) or found
 
 
@@ -252,7 +254,9 @@ def _unpack(given: Any) -> Iterator[Any]:
         yield from _unpack(part)
 
 
-def _factor_normal(distribution: MultivariateNormal | LowRankMultivariateNormal) -> Normal:
+def _factor_normal(
+    distribution: MultivariateNormal | LowRankMultivariateNormal,
+) -> Normal | MultivariateNormal | LowRankMultivariateNormal:
     """Return the normal variables (..., D) of a multivariate normal, if these are independent."""
     if isinstance(distribution, MultivariateNormal):
         factor = distribution.scale_tril  # (..., D, D)
@@ -262,11 +266,7 @@ def _factor_normal(distribution: MultivariateNormal | LowRankMultivariateNormal)
         others = distribution.cov_factor  # (..., D, R)
         scale = distribution.cov_diag.sqrt()  # (..., D)
     if not holds(others == 0):
-        raise TypeError(
-            f"the variables of a {type(distribution).__name__} depend on each other, and no closed "
-            "form of their W1 is known, nor residuals of their W2; return the independent "
-            "Normal(mean, scale), or a plain tensor, the mean, to measure that alone"
-        )
+        return distribution
     return Normal(distribution.loc, scale, validate_args=False)
 
 
@@ -288,4 +288,7 @@ def distribution_mean(distribution: DecoderOutput) -> Tensor:
     """
     distribution = factors(distribution)
     family = family_of(distribution)
-    return family.mean(family.coordinates(distribution))  # (..., D)
+    mean = family.mean(family.coordinates(distribution))  # (..., D)
+    if mean.shape == distribution.batch_shape:
+        return mean
+    return mean.reshape(distribution.batch_shape + distribution.event_shape)

@@ -39,7 +39,7 @@ class Wasserstein2(Geometry):
     Both are Riemannian: distances of functions. (The W2 of the discretised distributions is not:
     mass e that moves by one level costs :math:`\sqrt e`.) Other location-scale families, Student's
     t of the same degrees of freedom, exponential, half-normal and log-normal distributions have it
-    in closed form, and Diracs; mixtures are refused, whose quantile functions have none. Source:
+    in closed form, and so have multivariate normals (the Bures metric) and Diracs; mixtures are refused, whose quantile functions have none. Source:
     Peyré & Cuturi (2019), *Computational optimal transport*, Section 2.6 and Remark 2.30.
 
     Parameters
@@ -85,8 +85,7 @@ class Euclidean(_Riemannian):
 
     @override
     def residuals(self, p: Decoded, q: Decoded) -> Tensor:
-        difference = p.family.mean(p.coordinates) - q.family.mean(q.coordinates)  # (..., D)
-        return difference.unsqueeze(-2)  # (..., 1, D)
+        return p.family.mean_residuals(p.coordinates, q.coordinates)  # (..., M, D)
 
 
 class FisherRao(_Riemannian):
