@@ -30,7 +30,7 @@ def bures(p, q):
     for x, y, s, t in zip(p.loc, q.loc, p.covariance_matrix, q.covariance_matrix, strict=True):
         root = linalg.sqrtm(s.numpy())
         cross = linalg.sqrtm(root @ t.numpy() @ root).real
-        found.append(float((x - y).square().sum()) + np.trace(s + t - 2 * cross))
+        found.append(float((x - y).square().sum()) + np.trace((s + t).numpy() - 2 * cross))
     return torch.tensor(found, **DOUBLE)
 
 
@@ -83,14 +83,9 @@ def square_of(residuals):
     return residuals.square().sum(-2)
 
 
-NETWORK = torch.nn.Sequential(torch.nn.Linear(2, 16), torch.nn.Tanh(), torch.nn.Linear(16, 12))
-torch.manual_seed(0)
-for parameter in NETWORK.requires_grad_(False).parameters():
-    parameter.normal_(std=0.7)
-
-
 def decode(z):
-    loc, root = NETWORK.to(z)(z).split((3, 9), -1)
+    first, second = draw(2, 16, seed=3).to(z), draw(16, 12, seed=4).to(z)
+    loc, root = ((z @ first).tanh() @ second / 4).split((3, 9), -1)
     root = root.unflatten(-1, (3, 3))
     return MultivariateNormal(loc, root @ root.mT + 0.1 * torch.eye(3).to(z))
 

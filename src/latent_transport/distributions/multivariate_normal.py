@@ -85,9 +85,8 @@ class MultivariateNormalFamily(Family[MultivariateNormal | LowRankMultivariateNo
 def orthogonal_factor(x: Tensor) -> Tensor:
     r"""Orthogonal O of the polar decomposition x = O P, P positive semi-definite.
 
-    Newton's method :math:`O \leftarrow (\mu O + (\mu O)^{-T})/2` with Higham's scaling (Higham 1986,
-    *Computing the polar decomposition*), which has derivatives of all orders where singular values
-    are equal, as they are of neighbours.
+    Newton's method :math:`O \leftarrow (\mu O + (\mu O)^{-T})/2`, scaled (Higham 1986, *Computing
+    the polar decomposition*): it has derivatives of all orders where singular values are equal.
 
     Parameters
     ----------

@@ -39,8 +39,9 @@ class Wasserstein2(Geometry):
     Both are Riemannian: distances of functions. (The W2 of the discretised distributions is not:
     mass e that moves by one level costs :math:`\sqrt e`.) Other location-scale families, Student's
     t of the same degrees of freedom, exponential, half-normal and log-normal distributions have it
-    in closed form, and so have multivariate normals (the Bures metric) and Diracs; mixtures are refused, whose quantile functions have none. Source:
-    Peyré & Cuturi (2019), *Computational optimal transport*, Section 2.6 and Remark 2.30.
+    in closed form, and so have multivariate normals (the Bures metric) and Diracs; mixtures are
+    refused, whose quantile functions have none. Source: Peyré & Cuturi (2019), *Computational
+    optimal transport*, Section 2.6 and Remarks 2.30 and 2.31.
 
     Parameters
     ----------
