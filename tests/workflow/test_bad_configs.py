@@ -180,9 +180,9 @@ MIXTURE = nest("models.all.architecture.components", 5)
     [
         ({"digits": [1, 7]}, "figures.surface_digit", r"one of the digits \[1, 7\]"),
         (
-            nest("figures.extended", ["ensemble"]),
+            nest("figures.extended", ["fisher-rao"]),
             "figures.extended",
-            "no ensemble, which evidence.few.all",
+            "no fisher-rao, which evidence.few.all",
         ),
         (nest("page.digit", 6) | {"digits": [4]}, "page.digit", r"null, or .* digits \[4\]"),
         (
