@@ -95,7 +95,12 @@ def test_geodesics_converge_where_the_family_has_the_distance(kind, name):
         with pytest.raises(ValueError, match="same degrees of freedom"):
             geometry.distance(z0, z1)
         return
+    if name == "negative binomial" and kind is lt.FisherRao:
+        with pytest.raises(ValueError, match="known for one dispersion"):
+            geometry.distance(z0, z1)
+        return
     paths = lt.connecting_geodesics(geometry, z0, z1)
     assert paths.converged.all()
     assert torch.isfinite(paths.length).all()
-    assert (paths.length >= geometry.distance(z0, z1) * (1 - 1e-4)).all()
+    if kind is not lt.FisherRao or geometry.decode(z0).family.fisher_rao_is_distance:
+        assert (paths.length >= geometry.distance(z0, z1) * (1 - 1e-4)).all()
