@@ -62,7 +62,12 @@ def locate(path: str | Path) -> str:
         The same where the working directory is that root, so that records hold wherever a clone
         lies; elsewhere absolute.
     """
-    return str(path if Path.cwd() == ROOT else ROOT / path)
+    return str(path if runs_at_root() else ROOT / path)
+
+
+def runs_at_root() -> bool:
+    """Whether the working directory is the root of the repository, by whichever name."""
+    return ROOT.samefile(Path.cwd())
 
 
 @cache

@@ -129,3 +129,13 @@ def test_other_distances_are_refused_with_the_reason(kind):
     reason = {"Wasserstein1": "depend on each other", "FisherRao": "is not supported"}[kind]
     with pytest.raises(TypeError, match=reason):
         getattr(lt, kind)(decode).distance(*draw(2, 3, 2))
+
+
+def test_variables_that_depend_on_each_other_at_some_points_only_are_named():
+    def decoder(z):
+        slope = z[..., :1].relu()[..., None] * torch.tensor([[0.0, 0.0], [1.0, 0.0]]).to(z)
+        return MultivariateNormal(z, scale_tril=torch.eye(2).to(z) + slope)
+
+    z0, z1 = torch.tensor([[-1.0, 0.0]], **DOUBLE), torch.tensor([[1.0, 0.5]], **DOUBLE)
+    with pytest.raises(ValueError, match="normal distributions at one point, and multivariate"):
+        lt.connecting_geodesics(lt.Wasserstein2(decoder), z0, z1)

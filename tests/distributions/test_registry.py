@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from torch.distributions import Chi2, Gamma, Normal, Poisson
+from torch.distributions import Chi2, Gamma, MultivariateNormal, Normal, Poisson
 
 import latent_transport as lt
 from latent_transport.distributions import registry
-from latent_transport.distributions.registry import family_of
+from latent_transport.distributions.registry import factors, family_of
 from tests.problems import DOUBLE
 
 
@@ -87,3 +87,19 @@ def test_coordinates_of_another_shape_are_named(known):
     geometry = lt.Wasserstein1(lambda z: Gamma(2.0, z.exp()))
     with pytest.raises(ValueError, match=r"Flat\.coordinates maps a Gamma .* expected \(1, C, 2\)"):
         geometry.distance(*torch.randn(2, 3, 2))
+
+
+def test_a_family_of_ones_own_for_a_kind_of_multivariate_normals_is_asked(known):
+    class Mine(MultivariateNormal):
+        pass
+
+    class MineFamily(lt.OrderedFamily):
+        plural = "normals of mine"
+
+        def coordinates(self, distribution):
+            return distribution.loc.unsqueeze(-2)
+
+    lt.register_family(Mine, MineFamily())
+    law = Mine(torch.zeros(3), torch.eye(3))
+    assert factors(law) is law
+    assert isinstance(factors(MultivariateNormal(torch.zeros(3), torch.eye(3))), Normal)

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from sandbox import copy_repository, run_snakemake, write_config
+from sandbox import copy_repository, plan, run_snakemake, write_config
 
 from latent_transport.datasets.subsets import load_subset
 from workflow.provenance import COMMIT, describe_source
@@ -45,6 +45,10 @@ def test_odd_folders(tmp_path, name):
         repository.symlink_to(tmp_path / name)
     make(repository, "results/results/data/digit1.safetensors")
     assert len(load_subset(repository / "results/results/data/digit1.safetensors").labels) == 500
+    # Nothing is to be made again where the same folder is called by its other name.
+    target = "results/results/data/digit1.safetensors"
+    settings = tmp_path / name / "settings0.yaml"
+    assert plan(tmp_path / name, target, "--configfile", settings) == {}
 
 
 MODULE = """

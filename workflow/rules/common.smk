@@ -28,7 +28,7 @@ from latent_transport.evidence.vocabulary import PARTS
 from latent_transport.models.catalogue import GEOMETRIES
 from workflow.configuration import find_errors, find_reference_errors, read_schema
 from workflow.outcome import describe_outcome
-from workflow.dependencies import ROOT, code_of, files_of, locate
+from workflow.dependencies import ROOT, code_of, files_of, locate, runs_at_root
 from workflow.provenance import describe_source
 
 
@@ -51,7 +51,7 @@ if config["data"]["folder"] is not None:
     config["data"]["folder"] = str(Path(config["data"]["folder"]).expanduser())
 
 # Snakemake takes what stands between braces for wildcards; paths from the root have none.
-if Path.cwd() != ROOT and set(str(ROOT)) & set("{}"):
+if not runs_at_root() and set(str(ROOT)) & set("{}"):
     stop_on([f"{ROOT} has braces in its name: run from there, without --directory, or rename it"])
 
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]

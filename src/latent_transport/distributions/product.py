@@ -58,14 +58,15 @@ class Product(Distribution):
     @property
     @override
     def mean(self) -> Tensor:
-        return self._join([part.mean for part in self.parts])
+        return self._in_a_row([part.mean for part in self.parts])
 
     @property
     @override
     def variance(self) -> Tensor:
-        return self._join([part.variance for part in self.parts])
+        return self._in_a_row([part.variance for part in self.parts])
 
-    def _join(self, values: Sequence[Tensor]) -> Tensor:
+    def _in_a_row(self, values: Sequence[Tensor]) -> Tensor:
+        """Values of the parts' variables, those of one part after those of the other: (..., D)."""
         if self.points is not None:
             values = [value.reshape(self.points, -1) for value in values]
         return torch.cat(list(values), -1)

@@ -5,7 +5,7 @@ To support a further distribution, write its family in a module of its own, and 
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 from torch.distributions import (
@@ -235,9 +235,9 @@ def factors(distribution: DecoderOutput, points: int | None = None) -> Distribut
     found: Distribution = distribution
     while isinstance(found, Independent):
         found = found.base_dist
-    if isinstance(found, MultivariateNormal | LowRankMultivariateNormal):
-        return _factor_normal(found)
     known = next((cls for cls in type(found).__mro__ if cls in _FAMILIES), None)
+    if known is not None and _FAMILIES[known] is _MULTIVARIATE:
+        return _factor_normal(cast(MultivariateNormal | LowRankMultivariateNormal, found))
     # More zeros than torch's class has, of a child of it, are not left out.
     inflated = known is NegativeBinomial and hasattr(found, "zi_logits")
     if known is not None and not inflated:

@@ -45,7 +45,7 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     Raises
     ------
     ValueError
-        If they differ by more than rounding, or a layer in train mode makes them differ; such
+        If they are of several families, or differ by more than rounding, or a layer in train mode makes them differ; such
         layers do not run, so that their statistics stay.
     """
     if torch.compiler.is_compiling():
@@ -56,6 +56,13 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     with torch.no_grad(), _refuse_layers():
         alone = [decode(z) for z in ends]
         again, together = decode(ends[0]), decode(torch.cat(ends))
+    families = dict.fromkeys(p.family.plural for p in (*alone, again, together))
+    if len(families) > 1:
+        raise ValueError(
+            f"the decoder returns {' at one point, and '.join(families)} at another; expected one "
+            "family everywhere: multivariate normals whose variables depend on each other do so at "
+            "all points, or are returned as independent Normal(mean, scale)"
+        )
     if not _agree(alone[0], again):
         raise ValueError(
             "the decoder is random: it decodes a point differently each time; expected one "
