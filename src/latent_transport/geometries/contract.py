@@ -45,8 +45,8 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     Raises
     ------
     ValueError
-        If they are of several families, or differ by more than rounding, or a layer in train mode makes them differ; such
-        layers do not run, so that their statistics stay.
+        If they are of several families, or differ by more than rounding, or a layer in train mode
+        makes them differ; such layers do not run, so that their statistics stay.
     """
     if torch.compiler.is_compiling():
         return
