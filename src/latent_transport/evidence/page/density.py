@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.page.packing import pack
@@ -57,5 +58,4 @@ def pack_density(codes: Codes) -> dict[str, Any]:
 def _log_density(z: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> float:
     """Log density at a point (2,)."""
     logs = -0.5 * ((z - mean) ** 2 / variance + np.log(2 * np.pi * variance)).sum(axis=1)  # (n,)
-    highest = logs.max()
-    return float(highest + np.log(np.exp(logs - highest).mean()))
+    return float(logsumexp(logs) - np.log(len(logs)))
