@@ -11,7 +11,7 @@ from torch.distributions import Binomial, Distribution, NegativeBinomial, Poisso
 import latent_transport as lt
 from latent_transport.distributions.counts import count_norm, count_wasserstein1
 from latent_transport.distributions.negative_binomial import ZeroInflatedCounts
-from latent_transport.distributions.registry import distribution_mean, family_of
+from latent_transport.distributions.registry import distribution_mean, factors, family_of
 from tests.problems import DOUBLE
 
 COUNTS = np.arange(60_000)
@@ -104,6 +104,100 @@ def test_small_dispersion_is_poisson():
     )
 
 
+# --- Fisher-Rao ---
+
+
+def log_probabilities(mean, dispersion, weight):
+    """Of each count, by SciPy."""
+    law = (
+        stats.poisson(mean)
+        if dispersion == 0
+        else stats.nbinom(1 / dispersion, 1 / (1 + dispersion * mean))
+    )
+    found = np.log(weight) + law.logpmf(COUNTS)
+    found[0] = np.logaddexp(found[0], np.log1p(-weight)) if weight < 1 else found[0]
+    return found
+
+
+def inflated(mean, dispersion, weight):
+    mean, dispersion, weight = torch.broadcast_tensors(
+        *(torch.as_tensor(x, **DOUBLE) for x in (mean, dispersion, weight))
+    )
+    return ZeroInflatedCounts(mean.reshape(-1), dispersion.reshape(-1), weight.reshape(-1))
+
+
+def fisher_rao(p, q):
+    family = family_of(p)
+    return family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q)).norm(dim=-2)
+
+
+@given(p=counts, angle=st.floats(0, np.pi))
+@settings(deadline=None, max_examples=60)
+def test_fisher_rao_of_zero_inflated_counts_is_twice_their_divergence(p, angle):
+    mean, dispersion, weight = p
+    weight = min(weight, 0.99)
+    step = 1e-3 * np.array([np.cos(angle), np.sin(angle)])  # of the logarithm and the log-odds
+    odds = weight / (1 - weight)
+    ends = [
+        (mean * np.exp(s * step[0]), dispersion, 1 / (1 + np.exp(-s * step[1]) / odds))
+        for s in (-0.5, 0.5)
+    ]
+    first, second = (log_probabilities(*end) for end in ends)
+    # Halfway between the two Kullback-Leibler divergences the third order cancels.
+    seen = np.isfinite(first) & np.isfinite(second)
+    difference = (first - second)[seen]
+    expected = np.sum(np.exp(second[seen]) * np.expm1(difference) * difference)
+    found = float(fisher_rao(*(inflated(*end) for end in ends)).square())
+    assert found == pytest.approx(expected, rel=1e-5, abs=1e-15)
+
+
+@pytest.mark.parametrize("dispersion", [0.0, 0.3, 4.0])
+def test_fisher_rao_of_zero_inflated_counts_tends_to_that_of_counts_alone(dispersion):
+    """Along a curve without further zeros, whose two parts are those of one distance."""
+    means = torch.linspace(-4, 5, 4001, **DOUBLE).exp()
+    parts = fisher_rao(inflated(means[:-1], dispersion, 1), inflated(means[1:], dispersion, 1))
+    scale = np.sqrt(dispersion or 1e-12)
+    sines = np.arcsinh(scale * means[[0, -1]].sqrt().numpy()) * 2 / scale
+    assert float(parts.sum()) == pytest.approx(sines[1] - sines[0], rel=1e-6)
+
+
+def test_fisher_rao_of_zero_inflated_counts_at_the_ends_of_what_there_is():
+    """Few counts, many of them, none, always: finite, with finite slopes, in both precisions."""
+    x = torch.tensor([0.0, 1e-30, 1e-6, 1.0, 1e6], **DOUBLE)
+    weights = torch.tensor([0.0, 1e-9, 0.5, 1.0], **DOUBLE)
+    means, weights = (y.reshape(-1) for y in torch.meshgrid(x, weights, indexing="ij"))
+    for dtype in (torch.float32, torch.float64):
+        for dispersion in (0.0, 1e-3, 50.0):
+            ends = [(y.to(dtype) * 1.01).requires_grad_() for y in (means, means * 1.3)]
+            p, q = (
+                ZeroInflatedCounts(y, torch.tensor(dispersion, dtype=dtype), weights.to(dtype))
+                for y in ends
+            )
+            found = fisher_rao(p, q)
+            assert torch.isfinite(found).all()
+            squares = family_of(p).fisher_rao_residuals(
+                *(family_of(p).coordinates(y) for y in (p, q))
+            )
+            for slope in torch.autograd.grad(squares.square().sum(), ends):
+                assert torch.isfinite(slope).all()
+
+
+def test_fisher_rao_of_zero_inflated_counts_has_slopes():
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(8), **DOUBLE)
+
+    def residuals(mean_p, weight_p, mean_q, weight_q):
+        dispersion = torch.tensor([0.0, 0.4, 2.0], **DOUBLE)
+        p, q = (
+            ZeroInflatedCounts(mean.exp(), dispersion, weight.sigmoid())
+            for mean, weight in ((mean_p, weight_p), (mean_q, weight_q))
+        )
+        family = family_of(p)
+        return family.fisher_rao_residuals(family.coordinates(p), family.coordinates(q))
+
+    inputs = [y.clone().requires_grad_() for y in x]
+    assert torch.autograd.gradcheck(residuals, inputs, check_forward_ad=True)
+
+
 # --- As other packages have them ---
 
 
@@ -156,9 +250,11 @@ def test_scvis_and_pyros_counts_are_read():
     x = torch.randn(3, 4, 6, generator=torch.Generator().manual_seed(6), **DOUBLE)
     mu, theta, zi_logits = x[0].exp(), x[1].exp(), x[2]
     plain = NegativeBinomial(theta, logits=(mu / theta).log())
-    torch.testing.assert_close(
-        lt.wasserstein1(ScviNegativeBinomial(mu, theta), plain), torch.zeros(4, 6, **DOUBLE)
-    )
+    scvis = ScviNegativeBinomial(mu, theta)
+    torch.testing.assert_close(lt.wasserstein1(scvis, plain), torch.zeros(4, 6, **DOUBLE))
+    other = NegativeBinomial(theta, logits=x[0])
+    exact = fisher_rao(plain, other)  # at any distance
+    torch.testing.assert_close(fisher_rao(factors(scvis), other), exact)
     inflated = ZeroInflatedNegativeBinomial(mu, theta, zi_logits)
     torch.testing.assert_close(distribution_mean(inflated), mu * (-zi_logits).sigmoid())
     expected = above(*(y[0, 0].item() for y in (mu, 1 / theta, (-zi_logits).sigmoid())))
@@ -192,6 +288,17 @@ def test_geodesics_of_a_single_cell_decoder(shared):
     assert paths.converged.all()
     assert (paths.length >= geometry.distance(z0, z1) * (1 - 1e-4)).all()
     assert lt.connecting_geodesics(lt.Euclidean(decoder), z0, z1).converged.all()
+    information = lt.FisherRao(decoder)
+    if not shared:
+        with pytest.raises(ValueError, match="known for one dispersion"):
+            lt.connecting_geodesics(information, z0, z1)
+        return
+    paths = lt.connecting_geodesics(information, z0, z1)
+    assert paths.converged.all()
+    t = torch.linspace(0, 1, 2000)
+    z = paths(t)  # (4, 2000, 2)
+    length = information.distance(z[:, :-1], z[:, 1:]).sum(-1)
+    torch.testing.assert_close(paths.length, length, rtol=2e-3, atol=0)
 
 
 # --- Binomials ---

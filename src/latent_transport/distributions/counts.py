@@ -92,7 +92,7 @@ def _sum_counts(parameters: Tensor, with_partials: bool) -> Tensor:
     both = parameters.view(2, 3, count).movedim(1, 0)  # (3, 2, n), of p and q
     whole = _whole_sums(parameters, rows)  # (rows, n)
     mean, dispersion, _ = both
-    log = -_log1p_quotient(dispersion, mean)  # (2, n), of the probability of the next count
+    log = -log1p_quotient(dispersion, mean)  # (2, n), of the probability of the next count
     score = _first_score(dispersion, mean)  # (2, n), its derivative by the dispersion
     cdf, slope = torch.zeros_like(log), torch.zeros_like(log)  # (2, n) each, up to the next count
     signed, plain = (parameters.new_zeros(rows, count) for _ in range(2))  # (rows, n)
@@ -202,7 +202,7 @@ def _sums_before(x: Tensor) -> Tensor:
     return torch.nn.functional.pad(x.cumsum(-1), (1, 0))
 
 
-def _log1p_quotient(dispersion: Tensor, mean: Tensor) -> Tensor:
+def log1p_quotient(dispersion: Tensor, mean: Tensor) -> Tensor:
     """log(1 + dispersion mean) / dispersion, which is the mean where the dispersion is 0."""
     some = dispersion != 0
     unit = torch.where(some, dispersion, 1)

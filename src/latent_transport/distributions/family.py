@@ -31,6 +31,10 @@ class Family(ABC, Generic[Member]):
     def coordinates(self, distribution: Member) -> Tensor:
         """Coordinates of the distributions: batch shape (..., D) to (..., C, D)."""
 
+    def compares_with(self, other: "Family[Any]") -> bool:
+        """Whether W1 is known between members of this family and of another one."""
+        return self == other
+
     @abstractmethod
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
         """W1 of each variable: (..., C, D) twice to (..., D), in units of the data."""

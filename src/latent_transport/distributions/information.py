@@ -1,4 +1,4 @@
-r"""Fisher information of gamma and beta distributions, and what such lengths are made of.
+r"""Fisher information of gamma and beta distributions and of counts above 0.
 
 In the logarithms of its shape a and its mean, a gamma distribution has the information
 :math:`\mathrm{diag}(a^2 \psi_1(a) - a,\ a)`; in those of its concentrations a and b, with s their
@@ -8,13 +8,21 @@ sum, a beta distribution has
           -ab\,\psi_1(s) & b^2(\psi_1(b) - \psi_1(s)) \end{pmatrix}, \quad
           \psi_1(x) = \sum_{k \ge 0} (x + k)^{-2} .
 
-Their large parts cancel for large parameters, so that all is computed in double precision.
+A negative binomial of mean :math:`\mu` and dispersion :math:`\alpha` that is known not to be 0,
+which it is with the probability :math:`f_0`, has in the logarithm of the mean the information
+
+.. math:: \frac{\mu}{(1 - f_0)(1 + \alpha\mu)^2}
+          \Big(1 + \alpha\mu - \frac{\mu f_0}{1 - f_0}\Big),
+
+its variance over that of the untruncated one. Large parts of all of them cancel, so that they are
+computed in double precision.
 """
 
 import torch
 from torch import Tensor
 
 LARGE = 1e3  # from which a series is right to rounding
+CLOSE = 1e-5  # to 0, where a series is right to more digits than a difference
 NEAR = 0.5  # share of a sum below which a logarithm of a quotient is taken of the difference
 
 
@@ -80,6 +88,32 @@ def beta_residuals(p: Tensor, q: Tensor) -> Tensor:
     dtype = p.dtype
     residuals = corner.to(dtype) * first + slope.to(dtype) * second, height.to(dtype) * second
     return torch.stack(residuals, -2)  # (..., 2, D)
+
+
+def positive_count_information(mean: Tensor, dispersion: Tensor, log_zero: Tensor) -> Tensor:
+    r"""Fisher information of the logarithm of the mean, of counts that are known not to be 0.
+
+    Parameters
+    ----------
+    mean, dispersion : Tensor, shape (...)
+        Of negative binomials; of dispersion 0, Poisson distributions.
+    log_zero : Tensor, shape (...)
+        Minus the logarithm of their probability of 0.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        In double precision, right to 1e-10: from :math:`(1 + \alpha)\mu/2` for small means to
+        :math:`\mu/(1 + \alpha\mu)` for large ones.
+    """
+    mean, dispersion, x = mean.double(), dispersion.double(), log_zero.double()  # (...) each
+    above = -torch.expm1(-x)  # (...), the probability of other counts
+    reach = 1 + dispersion * mean  # (...)
+    small = (1 + dispersion) * x < CLOSE
+    near = torch.where(small, x, 0)  # (...)
+    series = (1 + dispersion) * near / 2 * (1 + (4 * dispersion - 1) * near / 6)  # (...)
+    far = reach - mean * (-x).exp() / above  # (...)
+    return mean / above * torch.where(small, series, far) / reach.square()
 
 
 def _excess(x: Tensor) -> Tensor:

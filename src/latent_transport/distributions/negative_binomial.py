@@ -8,30 +8,66 @@ from torch.distributions import Distribution, NegativeBinomial, Poisson, constra
 from typing_extensions import override
 
 from latent_transport.checks import holds
-from latent_transport.distributions.counts import count_norm, count_wasserstein1
-from latent_transport.distributions.family import Family, divide_by_argument
-from latent_transport.distributions.information import keep_positive
+from latent_transport.distributions.bernoulli import BernoulliFamily
+from latent_transport.distributions.counts import count_norm, count_wasserstein1, log1p_quotient
+from latent_transport.distributions.family import Family, Member, divide_by_argument
+from latent_transport.distributions.information import (
+    keep_positive,
+    log_quotient,
+    positive_count_information,
+)
 
 SAME = 1e-5  # share by which rounding may make dispersions differ
 
 
-class ZeroInflatedCounts(Distribution):
-    r"""Mixture of a negative binomial and a Dirac at 0.
+class Counts(Distribution):
+    r"""Negative binomial by its mean and dispersion.
 
     What the classes of other packages are read as, which need not be there.
 
     Parameters
     ----------
     location, dispersion : Tensor
-        Mean :math:`\mu` and dispersion :math:`\alpha` of the negative binomial, whose variance is
-        :math:`\mu + \alpha\mu^2`; 0 of a Poisson distribution.
-    weight : Tensor
-        Share of the negative binomial.
+        Mean :math:`\mu` and dispersion :math:`\alpha`; the variance is :math:`\mu + \alpha\mu^2`,
+        and the dispersion of a Poisson distribution 0.
     """
 
     arg_constraints: ClassVar = {
         "location": constraints.nonnegative,
         "dispersion": constraints.nonnegative,
+    }
+    support = constraints.nonnegative_integer
+
+    def __init__(
+        self, location: Tensor, dispersion: Tensor, validate_args: bool | None = None
+    ) -> None:
+        self.location, self.dispersion = torch.broadcast_tensors(location, dispersion)
+        super().__init__(self.location.shape, validate_args=validate_args)
+
+    @override
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Counts":
+        location, dispersion = (x.expand(batch_shape) for x in (self.location, self.dispersion))
+        return Counts(location, dispersion, validate_args=False)
+
+    @property
+    @override
+    def mean(self) -> Tensor:
+        return self.location
+
+
+class ZeroInflatedCounts(Distribution):
+    r"""Mixture of a negative binomial and a Dirac at 0.
+
+    Parameters
+    ----------
+    location, dispersion : Tensor
+        Of the negative binomial, as of :class:`Counts`.
+    weight : Tensor
+        Share of the negative binomial.
+    """
+
+    arg_constraints: ClassVar = {
+        **Counts.arg_constraints,
         "weight": constraints.unit_interval,
     }
     support = constraints.nonnegative_integer
@@ -59,22 +95,15 @@ class ZeroInflatedCounts(Distribution):
         return self.weight * self.location
 
 
-class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
+class CountFamily(Family[Member]):
     """Negative binomials with a weight, and Diracs at 0 with the rest of it.
 
     Coordinates: their means and dispersions, and the weights.
     """
 
-    plural = "negative binomials"
-
     @override
-    def coordinates(self, distribution: NegativeBinomial | ZeroInflatedCounts) -> Tensor:
-        if isinstance(distribution, ZeroInflatedCounts):
-            parameters = (distribution.location, distribution.dispersion, distribution.weight)
-        else:
-            mean, dispersion = _read(distribution)
-            parameters = mean, dispersion, torch.ones_like(mean)
-        return torch.stack(parameters, -2)  # (..., 3, D)
+    def compares_with(self, other: Family[Any]) -> bool:
+        return isinstance(other, CountFamily)
 
     @override
     def wasserstein1(self, p: Tensor, q: Tensor) -> Tensor:
@@ -88,9 +117,20 @@ class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
     def mean(self, p: Tensor) -> Tensor:
         return p[..., 0, :] * p[..., 2, :]  # (..., D)
 
+
+class NegativeBinomialFamily(CountFamily[NegativeBinomial | Counts]):
+    """Negative binomials; coordinates: means, dispersions, and 1."""
+
+    plural = "negative binomials"
+
+    @override
+    def coordinates(self, distribution: NegativeBinomial | Counts) -> Tensor:
+        mean, dispersion = _read(distribution)
+        return torch.stack((mean, dispersion, torch.ones_like(mean)), -2)  # (..., 3, D)
+
     @override
     def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
-        r"""Exact for one dispersion and no zeros beside: (..., 1, D).
+        r"""Exact for one dispersion: (..., 1, D).
 
         With the dispersion :math:`\alpha` the information of the mean is
         :math:`1/(\mu + \alpha\mu^2)`, and its root the slope of
@@ -99,19 +139,10 @@ class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
         Raises
         ------
         ValueError
-            If dispersions differ, or there are further zeros.
+            If dispersions differ.
         """
-        first, second = p[..., 1, :], q[..., 1, :]  # (..., D) each
-        same = (first - second).abs() <= SAME * first
-        alone = torch.minimum(p, q)[..., 2, :] >= 1 - SAME
-        if not holds(same & alone):
-            raise ValueError(
-                "the Fisher-Rao distance of negative binomials is known for one dispersion a "
-                "variable, the same at all latent points, and without further zeros; expected "
-                "such ones: keep the dispersion fixed, or use the Wasserstein1 geometry"
-            )
+        dispersion = _share_dispersion(p, q, self.plural)  # (..., 1, D)
         mean_p, mean_q = (keep_positive(x[..., :1, :]) for x in (p, q))  # (..., 1, D) each
-        dispersion = (p + q)[..., 1:2, :] / 2  # (..., 1, D)
         # The hyperbolic sine of the difference of two numbers, of which these are the sines.
         width = (mean_p * (1 + dispersion * mean_q)).sqrt()
         width = width + (mean_q * (1 + dispersion * mean_p)).sqrt()  # (..., 1, D)
@@ -120,7 +151,42 @@ class NegativeBinomialFamily(Family[NegativeBinomial | ZeroInflatedCounts]):
         return 2 * share * divide_by_argument(torch.asinh, square, -1 / 6)
 
 
-def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:
+class ZeroInflatedFamily(CountFamily[ZeroInflatedCounts]):
+    """Zero-inflated negative binomials; coordinates: means, dispersions and weights."""
+
+    plural = "zero-inflated counts"
+    fisher_rao_is_distance = False
+
+    @override
+    def coordinates(self, distribution: ZeroInflatedCounts) -> Tensor:
+        parameters = (distribution.location, distribution.dispersion, distribution.weight)
+        return torch.stack(parameters, -2)  # (..., 3, D)
+
+    @override
+    def fisher_rao_residuals(self, p: Tensor, q: Tensor) -> Tensor:
+        r"""Right to second order for neighbours of one dispersion: (..., 2, D).
+
+        With s the probability of a count above 0 and J the information of such counts about the
+        mean, the metric is :math:`ds^2 / (s (1 - s)) + s J(\mu)\,d\mu^2`.
+
+        Raises
+        ------
+        ValueError
+            If dispersions differ.
+        """
+        dispersion = _share_dispersion(p, q, self.plural)  # (..., 1, D)
+        (mean_p, others_p), (mean_q, others_q) = (_split_off_zero(x) for x in (p, q))
+        share = (others_p + others_q)[..., :1, :] / 2  # (..., 1, D)
+        by_zero = BernoulliFamily().fisher_rao_residuals(others_p, others_q)  # (..., 1, D)
+        mean_p, mean_q = mean_p.double(), mean_q.double()  # squares of small ones underflow
+        middle = (mean_p.log() + mean_q.log()).mul(0.5).exp()  # (..., 1, D)
+        log_zero = log1p_quotient(dispersion.double(), middle)  # (..., 1, D)
+        information = positive_count_information(middle, dispersion, log_zero)  # (..., 1, D)
+        by_mean = share.sqrt() * information.sqrt() * log_quotient(mean_p, mean_q)  # (..., 1, D)
+        return torch.cat((by_zero, by_mean.to(p.dtype)), -2)
+
+
+def read_counts(distribution: Distribution) -> Counts | ZeroInflatedCounts | None:
     """Read a negative binomial of scvi, or zero-inflated counts of scvi or Pyro, if it is one.
 
     They are known by the names of their classes and parameters. scvi's have no batch shape.
@@ -130,10 +196,9 @@ def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:
     inflated = hasattr(found, "zi_logits")
     if (inflated or "NegativeBinomial" in names) and hasattr(found, "theta"):
         location, dispersion = found.mu, found.theta.reciprocal()
-        weight = torch.ones_like(location)
-        if inflated:
-            weight = (-found.zi_logits).sigmoid()
-        return ZeroInflatedCounts(location, dispersion, weight)
+        if not inflated:
+            return Counts(location, dispersion)
+        return ZeroInflatedCounts(location, dispersion, (-found.zi_logits).sigmoid())
     if "ZeroInflatedDistribution" in names:
         base = found.base_dist
         if isinstance(base, NegativeBinomial | Poisson):
@@ -142,8 +207,38 @@ def read_counts(distribution: Distribution) -> ZeroInflatedCounts | None:
     return None
 
 
-def _read(distribution: NegativeBinomial | Poisson) -> tuple[Tensor, Tensor]:
-    """Mean and dispersion of one of torch's own distributions."""
+def _share_dispersion(p: Tensor, q: Tensor, plural: str) -> Tensor:
+    """Dispersion (..., 1, D) of both, which messages call by their plural.
+
+    Raises
+    ------
+    ValueError
+        If they have different ones.
+    """
+    first, second = p[..., 1:2, :], q[..., 1:2, :]  # (..., 1, D) each
+    if not holds((first - second).abs() <= SAME * first):
+        raise ValueError(
+            f"the Fisher-Rao distance of {plural} is known for one dispersion a variable, the same "
+            "at all latent points; expected such ones: keep the dispersion fixed, or use the "
+            "Wasserstein1 geometry"
+        )
+    return (first + second) / 2
+
+
+def _split_off_zero(p: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (..., 1, D), and the probabilities (..., 2, D) of counts above 0 and of 0."""
+    mean, dispersion, weight = p.split(1, -2)  # (..., 1, D) each
+    mean = keep_positive(mean)
+    log_zero = log1p_quotient(dispersion, mean)  # (..., 1, D), minus that of the negative binomial
+    others = keep_positive(-weight * torch.expm1(-log_zero))  # (..., 1, D)
+    zero = (1 - weight) + weight * torch.exp(-log_zero)  # (..., 1, D)
+    return mean, torch.cat((others, zero), -2)
+
+
+def _read(distribution: NegativeBinomial | Poisson | Counts) -> tuple[Tensor, Tensor]:
+    """Mean and dispersion of one of torch's own distributions, or of ours."""
+    if isinstance(distribution, Counts):
+        return distribution.location, distribution.dispersion
     if isinstance(distribution, Poisson):
         return distribution.rate, torch.zeros_like(distribution.rate)
     # Logits that were not given, but made by torch from probabilities, are cut off.

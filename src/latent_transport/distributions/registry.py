@@ -48,8 +48,10 @@ from latent_transport.distributions.logistic import LogisticFamily, LogisticMixt
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.distributions.multivariate_normal import MultivariateNormalFamily
 from latent_transport.distributions.negative_binomial import (
+    Counts,
     NegativeBinomialFamily,
     ZeroInflatedCounts,
+    ZeroInflatedFamily,
     read_counts,
 )
 from latent_transport.distributions.normal import NormalFamily
@@ -88,7 +90,8 @@ _FAMILIES: dict[type[Distribution], Family[Any]] = {
     Poisson: PoissonFamily(),
     Geometric: GeometricFamily(),
     NegativeBinomial: _COUNTS,
-    ZeroInflatedCounts: _COUNTS,
+    Counts: _COUNTS,
+    ZeroInflatedCounts: ZeroInflatedFamily(),
     Dirac: DiracFamily(),
     DiscretizedLogisticMixture: LogisticMixtureFamily(),
 }

@@ -51,15 +51,15 @@ def wasserstein1(p: DecoderOutput, q: DecoderOutput, *, ground: GroundLike | Non
     """
     q = _order_alike(p, q)
     p, q = factors(p), factors(q)
-    family = family_of(p)
-    if family != family_of(q):
+    family, other = family_of(p), family_of(q)
+    if not family.compares_with(other):
         raise TypeError(
             f"W1 between a {type(p).__name__} and a {type(q).__name__} of different families is "
             "not supported; give two distributions of one family"
         )
     if ground is not None:
         family = family.on_ground(make_ground(ground))
-    at_p, at_q = family.coordinates(p), family.coordinates(q)  # (..., C, D) each
+    at_p, at_q = family.coordinates(p), other.coordinates(q)  # (..., C, D) each
     _check_fit(p, q, at_p.shape[-2], at_q.shape[-2])
     return family.wasserstein1(at_p, at_q)  # (..., D)
 
