@@ -97,9 +97,9 @@ class FisherRao(_Riemannian):
     log-normal and other location-scale families, one-parameter families such as Poisson and
     Bernoulli distributions, negative binomials of one dispersion, and categorical ones. For single
     discretised logistics it is the Fisher information of the 256 probabilities at the mean of the
-    two parameter pairs, applied to their difference, for gamma and beta distributions that at the
-    geometric means: right to second order for neighbours on a curve, not a distance between far
-    points.
+    two parameter pairs, applied to their difference, for gamma and beta distributions and
+    zero-inflated counts that at the geometric means: right to second order for neighbours on a
+    curve, not a distance between far points.
     Source: Arvanitidis et al. (2022), *Pulling back information geometry*.
 
     Parameters
