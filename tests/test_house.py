@@ -51,7 +51,7 @@ INNER = {
             "clusters",
             "means",
         ),
-        *("components", "randomness"),
+        *("projections", "components", "randomness"),
     ),
     "latent_transport.models": (
         *("architectures", "networks", "weights", "vae", "elbo", "loop", "training", "densities"),

@@ -21,6 +21,9 @@ from latent_transport.statistics.estimators import (
     require_scikit_learn,
 )
 from latent_transport.statistics.means import frechet_mean
+from latent_transport.statistics.projections import project
+
+TANGENT, GEODESIC = "tangent", "geodesic"
 
 
 class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -42,6 +45,9 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Such as ``Wasserstein1(decoder)``; Riemannian or Finsler.
     n_components : int, optional
         Number of components K; as many as there are, at most d or n, by default.
+    projection : {"tangent", "geodesic"}
+        Coordinates in the tangent space, or of nearest points of the principal geodesics. These
+        take a few geodesics more for each point and component.
     progress : str, optional
         Label of a progress bar of the mean's geodesics; there is none without.
 
@@ -53,9 +59,10 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Velocities at the mean, orthonormal in the inner product, so that a coordinate is in units
         of the data. The largest entry of each is positive.
     explained_variance_ : ndarray, shape (K,)
-        Variances of the coordinates about the mean, in squared units of the data.
+        Variances of the coordinates about the mean, in squared units of the data: mean squares.
     explained_variance_ratio_ : ndarray, shape (K,)
-        Shares of the sum of all variances.
+        Shares of the sum of all variances in the tangent space. Where it is curved, those of
+        nearest points need not fall, nor add up to 1.
     metric_ : Tensor or ndarray, shape (d, d)
         The inner product M.
     converged_ : bool
@@ -76,11 +83,17 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     def __init__(
-        self, geometry: Geometry, n_components: int | None = None, *, progress: str | None = None
+        self,
+        geometry: Geometry,
+        n_components: int | None = None,
+        *,
+        projection: str = TANGENT,
+        progress: str | None = None,
     ) -> None:
         require_scikit_learn(type(self).__name__)
         self.geometry = geometry
         self.n_components = n_components
+        self.projection = projection
         self.progress = progress
 
     def fit(self, X: Points, y: object = None) -> Self:
@@ -89,16 +102,20 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         RuntimeWarning
-            If the mean, or a geodesic from it, did not converge.
+            If the mean, a geodesic from it, or a projection did not converge.
 
         Raises
         ------
         TypeError, ValueError
-            If the points are no (n, d), not finite or less than two, or n_components is none of the
-            components; or as :func:`frechet_mean`.
+            If the points are no (n, d), not finite or less than two, n_components is none of the
+            components, or the projection none of the two; or as :func:`frechet_mean`.
         """
         z = as_points(X)
         count = self._count(z)
+        if self.projection not in (TANGENT, GEODESIC):
+            raise ValueError(
+                f'projection is {self.projection!r}; expected "{TANGENT}" or "{GEODESIC}"'
+            )
         if len(z) < 2:
             raise ValueError(f"X has n_samples = {len(z)}, a single point; expected 2 or more")
         with outside_inference_mode(), torch.no_grad():
@@ -110,19 +127,27 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError("there are geodesics of no finite length; remove their points")
             self._metric = _mean_tensor(self.geometry, self._mean, v)  # (d, d)
             values, vectors = _decompose(v, self._metric)  # (d,), (d, d)
-        self._components = vectors[:count]  # (K, d)
+            self._components = vectors[:count]  # (K, d)
+            variances = values[:count]  # (K,)
+            if self.projection == GEODESIC:
+                variances = self._coordinates(z, v).square().sum(0) / (len(z) - 1)
         self.mean_ = like(self._mean, X)
         self.components_ = like(self._components, X)
         self.metric_ = like(self._metric, X)
-        self.explained_variance_ = values[:count].cpu().numpy()
+        self.explained_variance_ = variances.cpu().numpy()
         total = values.sum().clamp(min=torch.finfo(values.dtype).tiny)
-        self.explained_variance_ratio_ = (values[:count] / total).cpu().numpy()
+        self.explained_variance_ratio_ = (variances / total).cpu().numpy()
         self.converged_ = mean.converged
         self.n_features_in_ = z.shape[1]
         return self
 
     def transform(self, X: Points) -> Any:
         """Coordinates of points (n, d) along the components, in units of the data: (n, K).
+
+        Warns
+        -----
+        RuntimeWarning
+            If a geodesic or a projection did not converge.
 
         Raises
         ------
@@ -134,10 +159,13 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_fitted(self, "components_")
         z = as_points(X, self.n_features_in_)
         v = logarithm_map(self.geometry, self._mean.to(z), z)  # (n, d)
-        return like(v @ (self._metric @ self._components.mT).to(v), X)
+        return like(self._coordinates(z, v), X)
 
     def inverse_transform(self, X: Points) -> Any:
         """Points (n, d) at which geodesics from the mean arrive, for coordinates (n, K).
+
+        Of a single component, points on the principal geodesic: the nearest to those whose
+        coordinates they have, of nearest points.
 
         Raises
         ------
@@ -156,6 +184,15 @@ class GeodesicPCA(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_fitted(self, "components_")
         names = [f"geodesicpca{i}" for i in range(len(self._components))]
         return np.array(names, dtype=object)
+
+    def _coordinates(self, z: Tensor, v: Tensor) -> Tensor:
+        """Coordinates (n, K) of points with logarithms v at the mean, (n, d) each."""
+        mean, components = self._mean.to(z), self._components.to(z)
+        coordinates = v @ self._metric.to(v) @ components.mT  # (n, K)
+        if self.projection == TANGENT:
+            return coordinates
+        distances = self.geometry.norm(mean.expand_as(v), v)  # (n,)
+        return project(self.geometry, mean, components, z, coordinates, distances).at
 
     def _count(self, z: Tensor) -> int:
         most = min(z.shape)
