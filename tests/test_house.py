@@ -45,6 +45,7 @@ INNER = {
             "estimators",
             "neighbours",
             "distances",
+            "smoothing",
             "fans",
             "centres",
             "assignment",

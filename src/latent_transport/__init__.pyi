@@ -69,3 +69,4 @@ from .statistics.randomness import LogVolume as LogVolume
 from .statistics.randomness import log_volume as log_volume
 from .statistics.randomness import sample_brownian as sample_brownian
 from .statistics.randomness import sample_volume as sample_volume
+from .statistics.smoothing import heat_kernel_smooth as heat_kernel_smooth

@@ -9,3 +9,4 @@ from .randomness import LogVolume as LogVolume
 from .randomness import log_volume as log_volume
 from .randomness import sample_brownian as sample_brownian
 from .randomness import sample_volume as sample_volume
+from .smoothing import heat_kernel_smooth as heat_kernel_smooth
