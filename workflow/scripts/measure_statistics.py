@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     table = pd.DataFrame(plane.rows)
     save_table(table.assign(model=PLANES, kind=RANDOM, pair=arguments.digit), arguments.output)
     arrays = {"deviations": np.array(DEVIATIONS), "variance": plane.variance}
+    shown = {"codes": z, "coordinates": plane.coordinates, "curves": plane.curves}
+    arrays |= {name: points.cpu().numpy() for name, points in shown.items()}
     for name, points in plane.places().items():
         with torch.no_grad():
             images = distribution_mean(decoder(points))  # (T, D)

@@ -39,6 +39,11 @@ def test_a_flat_plane_has_the_statistics_of_its_decoded_points():
         expected = np.array(DEVIATIONS) * np.sqrt(variance)
         np.testing.assert_allclose(places.abs(), np.abs(expected), rtol=1e-2, atol=1e-2)
         assert (places.sign()[[0, 1]] == -places.sign()[[4, 3]]).all()
+    tangent = np.abs(pca.transform(decoded))
+    np.testing.assert_allclose(plane.coordinates.abs(), tangent, rtol=0, atol=3e-2)
+    assert torch.equal(plane.curves[:, ::4], torch.stack((plane.first, plane.second)))
+    steps = plane.curves.diff(dim=1)  # straight, at constant speed
+    torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), rtol=1e-2, atol=1e-2)
 
 
 def test_clusters_that_lie_apart_are_the_labels():

@@ -13,7 +13,15 @@ def make_plane(seed=0):
     rng = np.random.default_rng(seed)
     counts = {"latent_mean": 1, "mean": 1, "median": 1, "first": 5, "second": 5}
     images = {f"{name}_images": rng.uniform(0, 255, (n, 16)) for name, n in counts.items()}
-    return {"deviations": np.arange(-2.0, 3.0), **images}
+    curves = np.stack([np.outer(np.linspace(-2, 2, 17), way) for way in ((1, 0.5), (-0.2, 0.4))])
+    curves[0, :, 1] += 0.1 * curves[0, :, 0] ** 2
+    plane = {
+        "variance": np.array([9e4, 1e4]),
+        "codes": rng.normal(size=(20, 2)),
+        "coordinates": rng.normal(size=(20, 2)) * [300, 100],
+        "curves": curves,
+    }
+    return {"deviations": np.arange(-2.0, 3.0), **plane, **images}
 
 
 def test_drawn_twice_it_gives_the_same_bytes_within_the_page(tmp_path):
@@ -33,9 +41,30 @@ def test_a_row_is_the_images_of_a_plane_from_left_to_right():
     assert lefts == sorted(lefts)
 
 
+def test_below_are_the_codes_of_the_first_plane_and_their_logarithms():
+    plane = make_plane()
+    _, space, tangent = plot_statistics({"digit1": plane, "digit6": make_plane(1)}).axes
+    for axes, points in ((space, "codes"), (tangent, "coordinates")):
+        codes, first, second, mean = (line.get_xydata() for line in axes.lines)
+        np.testing.assert_array_equal(codes, plane[points])
+        half = np.diff([axes.get_xlim(), axes.get_ylim()]) / 2
+        assert half[0] == pytest.approx(half[1])
+        np.testing.assert_allclose(mean, [first[len(first) // 2]], atol=1e-12)
+        np.testing.assert_allclose(mean, [second[len(second) // 2]], atol=1e-12)
+        for shown in (codes, first, second):
+            assert (shown >= [axes.get_xlim()[0], axes.get_ylim()[0]]).all()
+            assert (shown <= [axes.get_xlim()[1], axes.get_ylim()[1]]).all()
+    np.testing.assert_array_equal(space.lines[1].get_xydata(), plane["curves"][0])
+    ends = tangent.lines[2].get_xydata()[[0, -1]]
+    np.testing.assert_allclose(ends, [[0, -200], [0, 200]])
+
+
 @pytest.mark.parametrize(
     ("name", "changed", "message"),
     [
+        ("coordinates", None, "digit1 lacks coordinates"),
+        ("coordinates", np.zeros((3, 2)), "coordinates of digit1 has shape"),
+        ("curves", np.full((2, 17, 2), np.inf), "curves of digit1 are not finite"),
         ("median_images", None, "digit1 lacks median_images"),
         ("first_images", np.zeros((4, 16)), "first_images of digit1 has shape"),
         ("second_images", np.full((5, 16), np.nan), "not finite"),

@@ -22,6 +22,7 @@ DEVIATIONS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Where a principal geodesic is looked at, in standard deviations from the mean."""
 
 COMPONENTS = 2
+BETWEEN = 4  # steps of a curve that is drawn, from one of these places to the next
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Plane:
         Mean of the coordinates, Fréchet mean, and geometric median.
     first, second : Tensor, shape (T, d)
         Points on the principal geodesics, at the T :data:`DEVIATIONS`.
+    curves : Tensor, shape (2, 4 T - 3, d)
+        The same geodesics, in smaller steps.
+    coordinates : Tensor, shape (n, 2)
+        Of the points' logarithms at the Fréchet mean, along the directions in which the two set
+        out, in units of the data.
     variance : ndarray, shape (2,)
         That each of the two explains, in squared units of the data.
     rows : list of dict
@@ -49,6 +55,8 @@ class Plane:
     median: Tensor
     first: Tensor
     second: Tensor
+    curves: Tensor
+    coordinates: Tensor
     variance: np.ndarray
     rows: list[dict[str, Any]]
 
@@ -81,10 +89,11 @@ def measure_plane(geometry: Geometry, z: Tensor, *, progress: str | None = None)
     """
     pca = GeodesicPCA(geometry, COMPONENTS, progress=progress).fit(z)
     median = frechet_mean(geometry, z, power=1, progress=progress)
-    deviations = torch.tensor(DEVIATIONS).to(z)  # (T,)
+    count = BETWEEN * (len(DEVIATIONS) - 1) + 1
+    deviations = torch.linspace(DEVIATIONS[0], DEVIATIONS[-1], count).to(z)  # (4 T - 3,)
     scales = torch.from_numpy(pca.explained_variance_).to(z).sqrt()  # (2,)
-    axes = deviations[:, None, None] * torch.diag(scales)  # (T, 2, 2)
-    along = pca.inverse_transform(axes.flatten(0, 1)).unflatten(0, axes.shape[:2])  # (T, 2, d)
+    axes = deviations[:, None] * torch.diag(scales)[:, None]  # (2, 4 T - 3, 2)
+    curves = pca.inverse_transform(axes.flatten(0, 1)).unflatten(0, axes.shape[:2])
     latent_mean = z.mean(0)  # (d,)
     spread, latent_spread = (
         _root_mean_square(connecting_geodesics(geometry, centre.expand_as(z), z).length)
@@ -110,8 +119,10 @@ def measure_plane(geometry: Geometry, z: Tensor, *, progress: str | None = None)
         latent_mean[None],
         pca.mean_[None],
         median.point[None],
-        along[:, 0],
-        along[:, 1],
+        curves[0, ::BETWEEN],
+        curves[1, ::BETWEEN],
+        curves,
+        pca.transform(z),
         pca.explained_variance_,
         rows,
     )
