@@ -94,6 +94,18 @@ def test_examples_of_statistics_hold():
     assert len(names["medoids"].medoid_indices_) == 2
     assert pca.explained_variance_ratio_.sum() == pytest.approx(1)
     torch.testing.assert_close(names["again"], names["z"], rtol=0, atol=1e-2)
+    near, far = (
+        latent_transport.geodesic_distance(names["geometry"], names["z"], foot)
+        for foot in (
+            names["feet"],
+            names["nearest"].inverse_transform(pca.transform(names["z"])[:, :1]),
+        )
+    )
+    assert (near <= far * (1 + 1e-3) + 1e-3).all()
+    assert near.sum() < far.sum()
+    little, much = names["smooth"]
+    assert (little - names["values"]).abs().sum() < (much - names["values"]).abs().sum()
+    assert names["there"].shape == (3,)
     bowl = (1 + 4 * names["z"].square().sum(-1)).log() / 2
     torch.testing.assert_close(names["volume"].value, bowl, rtol=0, atol=1e-2)
     assert (names["uniform"].abs() <= 1).all()
