@@ -16,7 +16,7 @@ endif
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
 .PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test \
-	test_adapters lint clean
+	test_adapters conditions lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -71,6 +71,10 @@ test: .venv/installed
 # With the libraries whose models lt.adapt takes, in an environment of their own: they want an older pandas.
 test_adapters: .venv-adapters/installed
 	.venv-adapters/bin/pytest -n 2 --dist loadfile tests/adapters
+
+# A row for each condition under which a job must come out the same, or say why not.
+conditions: .venv/installed
+	$(BIN)/python tests/workflow/tabulate_conditions.py
 
 lint: .venv/installed
 	$(BIN)/ruff check .

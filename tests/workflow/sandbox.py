@@ -6,13 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
+# As the command of that name, which has no working directory among Python's folders of modules.
+SNAKEMAKE = (sys.executable, "-P", "-m", "snakemake")
 # What git ignores, what it keeps for itself, and these tests.
 LEFT_OUT = shutil.ignore_patterns(
     ".*", "__pycache__", "*.egg-info", "build", "dist", "results", "tests"
@@ -34,41 +36,61 @@ def write_config(folder: Path, settings: dict) -> Path:
 def run_snakemake(
     folder: Path,
     *arguments: str | Path,
-    variables: Mapping[str, str] = MappingProxyType({}),
+    variables: Mapping[str, str | None] = MappingProxyType({}),
     limit: int | None = None,
 ) -> subprocess.CompletedProcess:
     """Run Snakemake in ``folder`` and return its status, with all that it printed as stdout.
 
-    ``variables`` are added to the environment. After ``limit`` seconds Snakemake and its jobs are
-    killed, which raises ``TimeoutExpired``.
+    ``variables`` are those of :func:`start`, ``limit`` that of :func:`finish`.
     """
-    with start_snakemake(folder, *arguments, variables=variables) as process:
+    return finish(start_snakemake(folder, *arguments, variables=variables), limit)
+
+
+def start_snakemake(
+    folder: Path, *arguments: str | Path, variables: Mapping[str, str | None] = MappingProxyType({})
+) -> subprocess.Popen:
+    """Start Snakemake in ``folder``, on one core unless the arguments say otherwise.
+
+    Before 9.27 a dry run wants a number, too.
+    """
+    return start(folder, [*SNAKEMAKE, "--cores", "1", *map(str, arguments)], variables)
+
+
+def start(
+    folder: Path,
+    command: Sequence[str],
+    variables: Mapping[str, str | None] = MappingProxyType({}),
+) -> subprocess.Popen:
+    """Start a command in ``folder``, as the leader of a process group of its own.
+
+    ``variables`` are added to the environment, or, where they are None, left out of it.
+    """
+    # The jobs must find the copy by themselves.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": None, **variables}
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env={name: value for name, value in environment.items() if value is not None},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen, limit: int | None = None) -> subprocess.CompletedProcess:
+    """Wait for a process that was started, and return its status and all that it printed.
+
+    After ``limit`` seconds it and its children are killed, which raises ``TimeoutExpired``.
+    """
+    with process:
         try:
             printed, _ = process.communicate(timeout=limit)
         except BaseException:  # tests that are interrupted leave no jobs behind
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, printed)
-
-
-def start_snakemake(
-    folder: Path, *arguments: str | Path, variables: Mapping[str, str] = MappingProxyType({})
-) -> subprocess.Popen:
-    """Start Snakemake in ``folder``, as the leader of a process group of its own.
-
-    One core, unless the arguments say otherwise: before 9.27 a dry run wants a number, too.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
-    environment.pop("PYTHONPATH", None)  # the jobs must find the copy by themselves
-    return subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "1", *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
 
 
 def kill_after(process: subprocess.Popen, steps: int) -> None:

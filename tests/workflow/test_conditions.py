@@ -1,103 +1,36 @@
-"""Jobs do not depend on where they are called from, nor on what the caller's environment holds."""
+"""Jobs do not depend on the conditions they run under; what make and git make of them."""
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
-from sandbox import copy_repository, plan, run_snakemake, write_config
+from conditions.collection import CONDITIONS
+from conditions.harness import UnavailableError, finish_plain, run
+from sandbox import copy_repository
 
-from latent_transport.datasets.subsets import load_subset
 from workflow.provenance import COMMIT, describe_source
 
-SETTINGS = {
-    "pathvars": {name: f"results/{name}" for name in ("results", "logs", "benchmarks", "paper")},
-    "data": {"source": "sample"},
-    "digits": [1],
-    "all_digits": False,
-    "figures": {"surface_digit": 1, "extended": []},
-    "evidence": {"parts": ["ramp"]},
-}
-# Each of which has killed a job, or changed what it finds.
-HOSTILE = {
-    "GIT_DIR": "/nowhere",
-    "LC_ALL": "C",
-    "MATPLOTLIBRC": "/nowhere",
-    "MPLBACKEND": "module://no_such_backend",
-    "PYTHONOPTIMIZE": "2",
-    "PYTHONSAFEPATH": "1",
-    "PYTHONSTARTUP": "/nowhere",
-    "PYTHONWARNINGS": "error",
-}
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    """A clone in which every job has been done under plain conditions."""
+    clone = tmp_path_factory.mktemp("plain") / "clone"
+    finish_plain(clone)
+    return clone
 
 
-def make(repository, *targets, **options):
-    settings = write_config(repository, SETTINGS)
-    run = run_snakemake(repository, *targets, "--configfile", settings, limit=300, **options)
-    assert run.returncode == 0, run.stdout
-    return run
+def test_there_are_enough_of_them():
+    assert len(CONDITIONS) >= 40
 
 
-@pytest.mark.parametrize("name", ["{braces} and a space", "it's ünïcode", "linked"])
-def test_odd_folders(tmp_path, name):
-    repository = copy_repository(tmp_path / name)
-    if name == "linked":
-        repository = tmp_path / "link"
-        repository.symlink_to(tmp_path / name)
-    make(repository, "results/results/data/digit1.safetensors")
-    assert len(load_subset(repository / "results/results/data/digit1.safetensors").labels) == 500
-    # Nothing is to be made again where the same folder is called by its other name.
-    target = "results/results/data/digit1.safetensors"
-    settings = tmp_path / name / "settings0.yaml"
-    assert plan(tmp_path / name, target, "--configfile", settings) == {}
-
-
-MODULE = """
-module transport:
-    snakefile: "../repository/Snakefile"
-
-use rule * from transport
-"""
-
-
-@pytest.mark.parametrize("way", ["snakefile", "directory", "module"])
-def test_run_from_elsewhere(tmp_path, way):
-    repository = copy_repository(tmp_path / "repository")
-    settings = write_config(tmp_path, SETTINGS)
-    before = sorted(path for path in repository.rglob("*") if "__pycache__" not in path.parts)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    target = "results/results/figures/ramp.png"
-    options = ["--configfile", settings]
-    if way == "module":
-        (elsewhere / "Snakefile").write_text(MODULE)
-    else:
-        options += ["--snakefile", repository / "Snakefile"]
-    start = elsewhere
-    if way == "directory":
-        options += ["--directory", elsewhere]
-        start = tmp_path
-    run = run_snakemake(start, target, *options, limit=300)
-    assert run.returncode == 0, run.stdout
-    assert (elsewhere / target).stat().st_size > 0
-    after = sorted(path for path in repository.rglob("*") if "__pycache__" not in path.parts)
-    assert after == before, "the clone may be read-only"
-
-
-def test_braces_and_elsewhere_do_not_go_together(tmp_path):
-    repository = copy_repository(tmp_path / "{repository}")
-    run = run_snakemake(tmp_path, "--dry-run", "--snakefile", repository / "Snakefile", limit=60)
-    assert run.returncode != 0
-    assert "has braces in its name: run from there" in run.stdout
-    assert "Traceback" not in run.stdout
-
-
-def test_a_link_to_nowhere_is_no_folder_for_results(tmp_path):
-    repository = copy_repository(tmp_path / "repository")
-    (repository / "results").symlink_to("/no/such/folder")
-    settings = write_config(repository, SETTINGS)
-    run = run_snakemake(repository, "--dry-run", "--configfile", settings, limit=60)
-    assert run.returncode != 0
-    assert "results is a link to /no/such/folder, which is not there: move it" in run.stdout
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_job_comes_out_the_same_or_says_why_not(plain, tmp_path, name):
+    try:
+        outcome = run(CONDITIONS[name], plain, tmp_path)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    assert outcome.expected, outcome
 
 
 def test_without_a_home(tmp_path):
@@ -115,14 +48,6 @@ def test_without_a_home(tmp_path):
             made, cwd=repository, env=environment, check=True, capture_output=True, text=True
         )
         assert run.stdout == f"cache: {expected}\n"
-
-
-def test_hostile_environments(tmp_path):
-    repository = copy_repository(tmp_path / "repository")
-    (repository / "empty").mkdir()
-    variables = HOSTILE | {"TMPDIR": str(repository / "empty")}
-    make(repository, "results/results/figures/ramp.png", variables=variables)
-    assert (repository / "results/results/figures/ramp.png").stat().st_size > 0
 
 
 def test_the_commit_is_that_of_the_code_whatever_git_is_told(tmp_path, monkeypatch):

@@ -53,6 +53,9 @@ if config["data"]["folder"] is not None:
 # Snakemake takes what stands between braces for wildcards; paths from the root have none.
 if not runs_at_root() and set(str(ROOT)) & set("{}"):
     stop_on([f"{ROOT} has braces in its name: run from there, without --directory, or rename it"])
+# Jobs find the code by PYTHONPATH, where a colon ends the name of a folder.
+if ":" in str(ROOT):
+    stop_on([f"{ROOT} has a colon in its name, at which PYTHONPATH is split: rename the folder"])
 
 DIGIT_MODELS = [f"digit{digit}" for digit in sorted(config["digits"])]
 MODELS = DIGIT_MODELS + ["all"] * config["all_digits"]

@@ -20,7 +20,7 @@ def read_classes(path: str | Path) -> tuple[str, ...]:
         If the file cannot be read as text, is empty, or has an empty or a repeated line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # editors of Windows mark the start
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as text in UTF-8: {error}") from error
     names = tuple(line.strip() for line in text.rstrip().splitlines())

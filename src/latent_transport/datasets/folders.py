@@ -68,7 +68,8 @@ def find_data(folder: str | Path) -> dict[str, Path]:
         for place in (folder, folder / "raw", *sorted(folder.glob("*/raw")))
         if any(find_variant(place, name) for name in FILES)
     ]
-    archives = [] if places else sorted(folder.glob("*.npz"))
+    # A Mac puts a file ._NAME beside each on a foreign disk.
+    archives = [] if places else sorted(folder.glob("[!.]*.npz"))
     if len(places) + len(archives) != 1:
         found = ", ".join(map(str, [*places, *archives])) or "neither"
         raise DataError(
