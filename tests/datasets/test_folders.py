@@ -149,6 +149,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (60, 12, 12), dtype=np.uint8)
         ({"x_train": IMAGES.astype("f4")}, r"float32, from 0\.0 to 255\.0; expected .*as uint8"),
         ({"x_train": IMAGES > 99}, "type bool, from False to True; expected grey levels"),
         ({"x_train": IMAGES // 128}, "values 0 to 1; expected grey levels 0 to 255: scale them"),
+        ({"x_train": IMAGES // 16}, "values 0 to 15; expected grey levels 0 to 255: scale them"),
         ({"x_train": IMAGES.astype(int) - 128}, "values -128 to 12[0-9]; expected grey levels"),
         ({"x_train": IMAGES.astype(int) * 257}, "to 65535; expected grey levels"),
         ({"x_train": np.stack([IMAGES] * 3, -1)}, r"colour images of shape \(60, 12, 12, 3\)"),

@@ -1,6 +1,7 @@
 """Training: repeatable, keeps the best weights, stops early, and says what went wrong."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -213,6 +214,25 @@ def test_images_of_another_shape_are_refused(which, shape):
     images = {"training": make_images(40), "validation": make_images(20), which: torch.ones(shape)}
     with pytest.raises(ValueError, match=f"{which} images have shape .*expected"):
         train_vae(SMALL, *images.values(), schedule=make_schedule(), seed=0)
+
+
+@pytest.mark.parametrize("change", [1 / 255, 1.001, -1, 2])
+@pytest.mark.parametrize("which", ["training", "validation"])
+def test_images_that_are_no_grey_levels_are_refused(which, change):
+    images = {"training": make_images(40), "validation": make_images(20)}
+    images[which] = images[which] * change
+    images[which][0, 0] = 255 * change
+    with pytest.raises(
+        ValueError, match=f"{which} images have values from .*; expected whole grey"
+    ):
+        train_vae(SMALL, *images.values(), schedule=make_schedule(), seed=0)
+
+
+def test_images_of_two_values_are_grey_levels_if_these_are_apart():
+    for white, refused in ((1, True), (255, False)):
+        images = (make_images(40) > 128).float() * white
+        with pytest.raises(ValueError, match="from 0 to 1; expected") if refused else nullcontext():
+            train_vae(SMALL, images, images, schedule=make_schedule(), seed=0)
 
 
 def test_images_that_do_not_fit_the_architecture_are_refused():

@@ -23,6 +23,7 @@ ARRAYS = (
         "t10k": (("test_images", "test_labels"),),
     },
 )
+DARK = 16  # the largest grey level of images that are scaled otherwise, such as scikit-learn's
 LARGEST = 255  # of grey levels and of labels, which are bytes
 LEVELS = "grey levels 0 to 255"
 
@@ -224,7 +225,7 @@ def _check_images(where: str, images: np.ndarray) -> np.ndarray:
             "them to that range, round, and store them as uint8"
         )
     low, high = int(images.min()), int(images.max())
-    if low < 0 or high > LARGEST or high <= 1:
+    if low < 0 or high > LARGEST or high <= DARK:
         raise DataError(
             f"{where} holds images of values {low} to {high}; expected {LEVELS}: scale them "
             "to that range"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent, Normal
 from typing_extensions import override
 
+from latent_transport.checks import holds
 from latent_transport.distributions.logistic_mixture import DiscretizedLogisticMixture
 from latent_transport.kernels.constants import LEVELS
 from latent_transport.models.architectures import ARCHITECTURES, CONVOLUTIONS
@@ -238,17 +239,25 @@ class VAE(nn.Module):
 
 
 def check_images(name: str, images: Tensor, architecture: Architecture) -> None:
-    """Refuse what are no images (n, D), n > 0, of an architecture's size.
+    """Refuse what are no images (n, D), n > 0, of an architecture's size, in grey levels.
 
     Raises
     ------
     ValueError
-        If they have another shape.
+        If they have another shape, or values that are no whole numbers from 0 to 255, or only 0 and
+        1: images scaled to [0, 1] would be trained on as if they were black.
     """
     dims = architecture.data_dim
     if images.ndim != 2 or images.shape[1] != dims or len(images) == 0:
         raise ValueError(
             f"{name} images have shape {tuple(images.shape)}; expected (n, {dims}), n > 0"
+        )
+    low, high = images.aminmax()  # () each, nan if there is one, which the loss will tell
+    between = images.frac().abs().amax() > 0  # ()
+    if not holds(~((low < 0) | (high > LEVELS - 1) | (high == 1) | between)):
+        raise ValueError(
+            f"{name} images have values from {float(low):.4g} to {float(high):.4g}; expected whole "
+            f"grey levels, 0 to {LEVELS - 1}: scale them to that range, and round"
         )
 
 
