@@ -213,7 +213,9 @@ def test_a_job_that_hangs_until_its_time_is_up_runs_again_with_more(cluster, tmp
         ask_slurm(cluster, *UPDATE, f"JobId={job.strip()}", "TimeLimit=0")
 
     repository = copy_repository(tmp_path / "repository")
-    config = write_config(repository, {**SETTINGS, "benchmark": {"pixel_pairs": 64}})
+    # On no GPU, as the profile says, though the config would take one.
+    settings = {**SETTINGS, "device": "auto", "benchmark": {"pixel_pairs": 64}}
+    config = write_config(repository, settings)
     table = "results/tiny/benchmark/wasserstein1.csv"
     # The fourth check, 39 s after the start, finds the job gone, and the next one the table there.
     checks = (CHECKS[0], "3")

@@ -110,9 +110,12 @@ shell.prefix(
 )
 
 
+# A job that Slurm gave no GPU, as a profile's limit of 0 makes it. A job reads this file without that
+# limit, and would ask Slurm for a GPU that it has not, which Slurm refuses.
+WITHOUT_GPU = workflow.remote_exec and "SLURM_JOB_GPUS" not in os.environ
 # A job that computes on torch asks for a GPU, unless the config keeps it on the CPU. Without a limit
 # on the resource gpu, such as a profile sets, nothing comes of it.
-GPU = int(config["device"] != "cpu")
+GPU = int(config["device"] != "cpu" and not WITHOUT_GPU)
 
 
 def growing(amount):
