@@ -110,10 +110,12 @@ rule all:
         rules.paper.input,
 
 
-# A limit to how many jobs start in a second makes Snakemake look at all that are ready each second, as
-# many times as jobs have ended: a quarter of a core after a hundred. Batch systems need the limit.
+# Snakemake's limit of 100 jobs a second makes it look at all that are ready each second, as many times
+# as jobs have ended: a quarter of a core after a hundred. Batch systems need a limit; others that
+# were asked for stay.
 onstart:
-    if workflow.local_exec:
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None
 
 

@@ -228,6 +228,15 @@ def test_images_that_are_no_grey_levels_are_refused(which, change):
         train_vae(SMALL, *images.values(), schedule=make_schedule(), seed=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float64])
+def test_grey_levels_are_images_in_any_type(dtype):
+    images = (make_images(40), make_images(20))
+    vae, _ = train_vae(SMALL, *images, schedule=make_schedule(), seed=0)
+    same, _ = train_vae(SMALL, *(x.to(dtype) for x in images), schedule=make_schedule(), seed=0)
+    for expected, found in zip(vae.parameters(), same.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_images_of_two_values_are_grey_levels_if_these_are_apart():
     for white, refused in ((1, True), (255, False)):
         images = (make_images(40) > 128).float() * white

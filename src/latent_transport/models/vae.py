@@ -253,7 +253,7 @@ def check_images(name: str, images: Tensor, architecture: Architecture) -> None:
             f"{name} images have shape {tuple(images.shape)}; expected (n, {dims}), n > 0"
         )
     low, high = images.aminmax()  # () each, nan if there is one, which the loss will tell
-    between = images.frac().abs().amax() > 0  # ()
+    between = images.remainder(1).amax() > 0  # ()
     if not holds(~((low < 0) | (high > LEVELS - 1) | (high == 1) | between)):
         raise ValueError(
             f"{name} images have values from {float(low):.4g} to {float(high):.4g}; expected whole "

@@ -4,10 +4,9 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from scipy.interpolate import BSpline, make_interp_spline
 from torch import Tensor
 
-from latent_transport.geodesics.curves import DEGREE, CubicSpline
+from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
@@ -107,7 +106,8 @@ def project(
     t = guesses.nan_to_num(nan=0).clamp(-reach, reach)  # (n, K)
     with outside_inference_mode(), torch.no_grad():
         curves = _follow(geometry, as_ordinary(origin), as_ordinary(directions), reach)
-        found = _search(_Fan(geometry, curves, as_ordinary(z), t), t, reach, distances)
+        fan = _Fan(geometry, curves, reach, as_ordinary(z), t)
+        found = _search(fan, t, reach, distances)
     failed = int((~found.converged).sum())
     if failed:
         warnings.warn(
@@ -131,11 +131,10 @@ class _Fan:
     """
 
     def __init__(
-        self, geometry: Geometry, curves: list[BSpline], z: Tensor, places: Tensor
+        self, geometry: Geometry, curves: CubicSpline, reach: float, z: Tensor, places: Tensor
     ) -> None:
-        self.geometry, self.curves = geometry, curves
-        self.derivatives = [curve.derivative() for curve in curves]
-        starts = _evaluate(curves, places)  # (n, K, d)
+        self.geometry, self.curves, self.reach = geometry, curves, reach
+        starts = self._points(places)  # (n, K, d)
         ends = z[:, None].expand_as(starts)  # (n, K, d)
         self.lines = straight_fan(starts.flatten(0, 1), ends.flatten(0, 1), SHARP)
         self.slope, self.length = torch.zeros_like(places), torch.zeros_like(places)
@@ -145,16 +144,29 @@ class _Fan:
     def move(self, places: Tensor, chosen: Tensor) -> None:
         """Solve anew, from other places, those that a mask (n, K) chooses."""
         rows = chosen.flatten().nonzero().squeeze(-1)  # (b,)
-        lines = move_starts(self.lines, _evaluate(self.curves, places).flatten(0, 1))
+        lines = move_starts(self.lines, self._points(places).flatten(0, 1))
         paths = solve_fan(self.geometry, lines[rows], SHARP)
         controls = lines.controls.index_copy(0, rows, curves_of(paths, SHARP).controls)
         self.lines = CubicSpline(lines.start, lines.end, controls)
         momenta, _ = end_momenta(self.geometry, paths.curve, paths.start)  # (b, d)
-        ahead = _evaluate(self.derivatives, places).flatten(0, 1)[rows]  # (b, d)
+        ahead = self._velocities(places).flatten(0, 1)[rows]  # (b, d)
         self.slope = self.slope.masked_scatter(chosen, -(momenta * ahead).sum(-1))
         self.length = self.length.masked_scatter(chosen, paths.length)
         ended = paths.report.outcome == Outcome.CONVERGED  # (b,)
         self.sound = self.sound.masked_scatter(chosen, ended)
+
+    def _points(self, places: Tensor) -> Tensor:
+        """Points (n, K, d) of the curves at places (n, K)."""
+        return self.curves(self._shares(places)).transpose(0, 1)
+
+    def _velocities(self, places: Tensor) -> Tensor:
+        """Velocities (n, K, d) there, a unit of length."""
+        velocity = self.curves.derivative(self._shares(places)) / (2 * self.reach)  # (K, n, d)
+        return velocity.transpose(0, 1)
+
+    def _shares(self, places: Tensor) -> Tensor:
+        """Parameters (K, n) of the splines, in [0, 1]."""
+        return (places.mT + self.reach) / (2 * self.reach)
 
 
 def _search(fan: _Fan, t: Tensor, reach: float, distances: Tensor) -> Projections:
@@ -183,8 +195,8 @@ def _search(fan: _Fan, t: Tensor, reach: float, distances: Tensor) -> Projection
     return Projections(at, fan.length, settled & fan.sound)
 
 
-def _follow(geometry: Geometry, origin: Tensor, directions: Tensor, reach: float) -> list[BSpline]:
-    """Geodesics through the origin, as splines of the parameter in [-reach, reach]: K of them."""
+def _follow(geometry: Geometry, origin: Tensor, directions: Tensor, reach: float) -> CubicSpline:
+    """Geodesics through the origin, from -reach to reach: K splines."""
     ahead = reach * directions  # (K, d)
     shots = shoot_geodesics(geometry, origin, torch.cat((-ahead, ahead)), steps=STEPS)
     if not bool(torch.isfinite(shots.points).all()):
@@ -201,14 +213,6 @@ def _follow(geometry: Geometry, origin: Tensor, directions: Tensor, reach: float
             RuntimeWarning,
             stacklevel=5,
         )
-    behind, before = shots.points.cpu().double().chunk(2)  # (K, T, d) each
-    points = torch.cat((behind.flip(1), before[:, 1:]), 1)  # (K, 2 T - 1, d)
-    at = torch.linspace(-reach, reach, points.shape[1], dtype=torch.float64)  # (2 T - 1,)
-    return [make_interp_spline(at.numpy(), curve.numpy(), DEGREE) for curve in points]
-
-
-def _evaluate(curves: list[BSpline], t: Tensor) -> Tensor:
-    """Points (n, K, d) of K splines, each at its own parameters (n, K)."""
-    at = t.detach().cpu().double().numpy()
-    points = [torch.from_numpy(curve(at[:, k])) for k, curve in enumerate(curves)]
-    return torch.stack(points, 1).to(t)
+    behind, before = shots.points.chunk(2)  # (K, STEPS + 1, d) each
+    points = torch.cat((behind.flip(1), before[:, 1:]), 1)  # (K, 2 STEPS + 1, d)
+    return CubicSpline.through(points, STEPS)
