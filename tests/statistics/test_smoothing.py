@@ -117,6 +117,8 @@ def test_short_times_keep_values_and_long_ones_average_them():
     short, long = lt.heat_kernel_smooth(flat()[0], z, values, times)
     torch.testing.assert_close(short, values)
     torch.testing.assert_close(long, values.mean(0, keepdim=True).expand_as(values))
+    listed = lt.heat_kernel_smooth(flat()[0], z, values, times.tolist())
+    torch.testing.assert_close(listed, torch.stack((short, long)))
 
 
 def test_single_precision_inference_mode_and_gradients_of_values_will_do():
@@ -142,6 +144,9 @@ def test_single_precision_inference_mode_and_gradients_of_values_will_do():
         ({"values": torch.zeros(3, **DOUBLE)}, TypeError, "values are torch.float64"),
         ({"time": 0.0}, ValueError, "time is 0.0; expected a positive number"),
         ({"time": torch.ones(1, 1)}, ValueError, "time is"),
+        ({"time": "short"}, ValueError, "time is 'short'; expected a positive number"),
+        ({"others": torch.zeros(2, 2, **DOUBLE)}, TypeError, "others torch.float64 on"),
+        ({"others": torch.zeros(2)}, ValueError, "others has shape"),
         ({"weights": torch.ones(3, 1)}, ValueError, "weights have shape"),
         ({"weights": -torch.ones(3)}, ValueError, "weights are negative"),
         ({"weights": torch.zeros(3)}, ValueError, "all 0"),

@@ -1,11 +1,18 @@
 """Smoothing of functions on codes by the heat kernel, as far as geodesic distances tell it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from latent_transport.checks import check_floating, check_points, check_precision, holds
+from latent_transport.checks import (
+    check_alike,
+    check_floating,
+    check_points,
+    check_precision,
+    holds,
+)
 from latent_transport.geometries.base import Geometry
 from latent_transport.statistics.distances import distance_matrix
 
@@ -14,7 +21,7 @@ def heat_kernel_smooth(
     geometry: Geometry,
     z: Tensor,
     values: Tensor,
-    time: float | Tensor,
+    time: float | Sequence[float] | Tensor,
     others: Tensor | None = None,
     *,
     weights: Tensor | None = None,
@@ -53,7 +60,7 @@ def heat_kernel_smooth(
         Codes, in latent units.
     values : Tensor, shape (n, ...)
         What is known on them: a number each, or a vector, such as one-hot labels.
-    time : float or Tensor, shape (T,)
+    time : float, or Tensor or sequence, shape (T,)
         Time t, in squared units of the data: values are averaged over distances of about
         :math:`\sqrt{2t}` along each direction. Or several times.
     others : Tensor, shape (m, d), optional
@@ -99,24 +106,26 @@ def heat_kernel_smooth(
     [[0.   3.   0.  ]
      [0.8  1.73 0.8 ]]
     """
-    check_points("z", z)
-    if z.ndim != 2 or len(z) == 0:
-        raise ValueError(f"z has shape {tuple(z.shape)}; expected (n, d), n > 0")
+    for name, x in (("z", z), ("others", z if others is None else others)):
+        check_points(name, x)
+        if x.ndim != 2 or len(x) == 0:
+            raise ValueError(f"{name} has shape {tuple(x.shape)}; expected (n, d), n > 0")
+        check_alike("z", z[:1], name, x)
     check_precision("z", z)
     _check_one_each("values", z, values)
     logs = _check_weights(z, weights).log()  # (n,)
-    times = _check_times(z, time)  # (T,)
+    times = _check_times(z, time)  # (T,) or ()
     squares, columns = _square_distances(geometry, z, others, neighbours, progress, options)
     flat = values.reshape(len(z), -1)  # (n, V)
     if columns is None:
-        flows = [_shares(logs, squares, t) @ flat for t in times]  # (m, V) each
+        flows = [_shares(logs, squares, t) @ flat for t in times.reshape(-1)]  # (m, V) each
     else:
         near = flat[columns]  # (m, k, V)
         flows = [
-            torch.einsum("mk,mkv->mv", _shares(logs[columns], squares, t), near) for t in times
+            torch.einsum("mk,mkv->mv", _shares(logs[columns], squares, t), near)
+            for t in times.reshape(-1)
         ]
-    shape = times.shape if isinstance(time, Tensor) and time.ndim else ()
-    return torch.stack(flows).reshape(*shape, len(squares), *values.shape[1:])
+    return torch.stack(flows).reshape(*times.shape, len(squares), *values.shape[1:])
 
 
 def _shares(logs: Tensor, squares: Tensor, time: Tensor) -> Tensor:
@@ -172,8 +181,11 @@ def _check_weights(z: Tensor, weights: Tensor | None) -> Tensor:
     return weights.detach()
 
 
-def _check_times(z: Tensor, time: float | Tensor) -> Tensor:
-    times = torch.as_tensor(time).to(z).detach()
+def _check_times(z: Tensor, time: float | Sequence[float] | Tensor) -> Tensor:
+    try:
+        times = torch.as_tensor(time).to(z).detach()
+    except (TypeError, ValueError, RuntimeError):
+        times = z.new_empty(0)
     if times.ndim > 1 or times.numel() == 0 or not holds((times > 0) & torch.isfinite(times)):
-        raise ValueError(f"time is {time}; expected a positive number, or several (T,)")
-    return torch.atleast_1d(times)
+        raise ValueError(f"time is {time!r}; expected a positive number, or several (T,)")
+    return times
