@@ -346,8 +346,8 @@ FINDINGS = {
         ("wasserstein1", "confidence"): -1,
         ("wasserstein1", "fade_distance"): -1,
     },
-    "explain little": {("active", "confidence"): -1},
-    "next to nothing": {("euclidean", "confidence"): -1},
+    "explain only a part": {("active", "confidence"): -1},
+    "no matter of transport": {("euclidean", "confidence"): -1},
     "density of the codes": {("latent-density", "confidence"): 1},
     "gives the loss back": {("blurred", "confidence"): 0},
 }
