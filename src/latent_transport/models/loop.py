@@ -124,7 +124,8 @@ def train_module(
     NonFiniteLossError
         If a batch's or the validation loss is not finite; names the epoch and the batch.
     """
-    optimizer = torch.optim.Adam(module.parameters(), lr=schedule.learning_rate)
+    # Fused, since the unfused steps take a quarter of a training on a CPU.
+    optimizer = torch.optim.Adam(module.parameters(), lr=schedule.learning_rate, fused=True)
     steps = math.ceil(count / schedule.batch_size)
     rate = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
