@@ -97,14 +97,15 @@ def curved(d=3):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("kind", [lt.Wasserstein1, lt.Wasserstein2, lt.FisherRao])
 def test_the_exponential_of_a_logarithm_is_the_point(kind, dtype):
-    geometry = kind(curved())
+    geometry, tolerance = kind(curved()), 1e-3 if dtype == torch.float64 else 3e-3
     z0, z1 = draw(4, 3, seed=13, dtype=dtype), draw(4, 3, seed=14, dtype=dtype)
     paths = lt.connecting_geodesics(geometry, z0, z1, solver=lt.GaussNewton(tolerance=1e-8))
     v = lt.logarithm_map(geometry, z0, z1)
-    torch.testing.assert_close(geometry.norm(z0, v), paths.length)
+    finer = lt.connecting_geodesics(geometry, z0, z1, controls=29, points=257)
+    torch.testing.assert_close(geometry.norm(z0, v), finer.length, rtol=tolerance / 3, atol=0)
     assert torch.equal(v, lt.initial_velocities(paths))
     end = lt.exponential_map(geometry, z0, v)
-    assert (geometry.distance(end, z1) / paths.length).max() < 1e-2
+    assert (geometry.distance(end, z1) / paths.length).max() < tolerance
 
 
 def test_a_weighted_geometry_too():

@@ -12,6 +12,7 @@ from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import outside_inference_mode
+from latent_transport.maps.discrete import refine_velocities
 from latent_transport.maps.momenta import as_spline, end_momenta, velocities
 
 TOLERANCE = 1e-8
@@ -78,8 +79,8 @@ def logarithm_map(geometry: Geometry, z0: Tensor, z1: Tensor, **options: Any) ->
 def initial_velocities(paths: Geodesics) -> Tensor:
     """Velocities at the start of geodesics, as long as they are: shape (B, d).
 
-    From the derivative of their energy by the end rather than that of the spline by time: see
-    :func:`latent_transport.maps.momenta.end_momenta`.
+    From the derivative of their energy by the end rather than that of the spline by time, of
+    discrete geodesics near them: see :func:`latent_transport.maps.discrete.refine_velocities`.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def initial_velocities(paths: Geodesics) -> Tensor:
         v = torch.where(torch.isfinite(v), v, guess)
         speed = paths.geometry.norm(paths.start, v)  # (B,)
         scale = torch.where(speed > 0, paths.length / speed, 1)  # (B,)
-        return v * scale.unsqueeze(-1)
+        return refine_velocities(paths.geometry, spline, v * scale.unsqueeze(-1))
 
 
 def warn_of_failures(outcome: Tensor, *, stacklevel: int = 3) -> None:

@@ -59,19 +59,29 @@ def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
     # The control point at the end moves the curve's first interval alone, by (1 - t / end)^3.
     end = 1 / (curve.controls.shape[1] + 2 - DEGREE)
     t = torch.linspace(0, 1, SEGMENTS + 1, dtype=torch.float64)  # (N,)
-    weight = ((1 - t) ** DEGREE).to(curve.start)  # (N,)
-    some = curve.start[:1]  # (1, d)
+    return polygon_momenta(geometry, curve(end * t)) / end
 
-    def compute(count: int) -> Tensor:
+
+def polygon_momenta(geometry: Geometry, points: Tensor) -> Tensor:
+    r"""Momenta of polygons at the start, (B, d), of corners (B, N, d) a part of 1 / (N - 1) apart.
+
+    .. math:: p = -(N - 1) \sum_n (1 - t_n)^3 \, \tfrac12 \nabla_{x_n} \sum_k d^2(x_k, x_{k+1})
+
+    Of polygons of least energy the first corner gives all of it; the others make up for what such a
+    polygon is not quite, whose corners are less certain than its energy.
+    """
+    count = points.shape[1]
+    t = torch.linspace(0, 1, count, dtype=torch.float64)  # (N,)
+    weight = ((1 - t) ** DEGREE).to(points)  # (N,)
+    some = points[:1, 0]  # (1, d)
+
+    def compute(number: int) -> Tensor:
         polygon = some[:, None] + 1e-3 * t.to(some)[:, None]  # (1, N, d)
-        return segment_slopes(geometry, polygon.repeat(count, 1, 1))
+        return segment_slopes(geometry, polygon.repeat(number, 1, 1))
 
-    size = count_rows(geometry.row_sizes.measure("momenta", some, compute))
-    parts = []
-    for start in range(0, len(curve.start), size):
-        slopes = segment_slopes(geometry, curve[start : start + size](end * t))  # (b, N, d)
-        parts.append(-torch.einsum("n,bnd->bd", weight, slopes) * (SEGMENTS / end))
-    return torch.cat(parts)
+    size = count_rows(geometry.row_sizes.measure(f"momenta on {count} corners", some, compute))
+    parts = [segment_slopes(geometry, polygons) for polygons in points.split(size)]
+    return (1 - count) * torch.einsum("n,bnd->bd", weight, torch.cat(parts))
 
 
 def segment_slopes(geometry: Geometry, points: Tensor) -> Tensor:
