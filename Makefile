@@ -16,7 +16,7 @@ endif
 PACKAGE := pyproject.toml setup.py $(wildcard src/latent_transport/kernels/c/*.[ch])
 
 .PHONY: figures quick report benchmark benchmark_peers gpu zoo paper check archive docs test \
-	test_adapters conditions lint clean
+	test_slow test_adapters conditions lint clean
 .DELETE_ON_ERROR:
 
 figures: .venv/installed
@@ -65,8 +65,12 @@ docs: .venv/installed
 	MPLBACKEND=agg $(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/site
 
 test: .venv/installed
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 	$(SNAKEMAKE) --configfile config/quick.yaml
+
+# On a cluster that is started for them, and in every condition of tests/workflow/conditions.
+test_slow: .venv/installed
+	$(BIN)/pytest -n 2 --dist loadfile -m slow
 
 # With the libraries whose models lt.adapt takes, in an environment of their own: they want an older pandas.
 test_adapters: .venv-adapters/installed

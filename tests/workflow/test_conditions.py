@@ -11,6 +11,8 @@ from sandbox import copy_repository
 
 from workflow.provenance import COMMIT, describe_source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> Path:

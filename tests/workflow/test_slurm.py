@@ -13,7 +13,10 @@ from slurm_cluster import NODES, ask_slurm, find_obstacle, kill_node, start_clus
 from tiny import SETTINGS, change
 
 OBSTACLE = find_obstacle()
-pytestmark = pytest.mark.skipif(OBSTACLE is not None, reason=OBSTACLE or "")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(OBSTACLE is not None, reason=OBSTACLE or ""),
+]
 
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 # The plugin waits as long before the first check, and 10 s more after each that finds no news.
