@@ -1,11 +1,13 @@
 """The script that makes the interactive page, and the page in a headless Chromium."""
 
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 
+from latent_transport.datasets.catalogue import DATA_SETS
 from latent_transport.datasets.classes import DIGITS, write_classes
 from latent_transport.datasets.codes import Codes
 from latent_transport.evidence.page.network import pack_decoder
@@ -22,10 +24,11 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 WAIT = 60  # seconds, on a busy machine
 GEOMETRIES = ("wasserstein1", "wasserstein2", "fisher-rao", "euclidean")
+OTHER = "digit7"  # folder of the plane that is not shown first
 
 
-def make_vae(components: int) -> VAE:
-    generator = torch.Generator().manual_seed(0)
+def make_vae(components: int, seed: int = 0) -> VAE:
+    generator = torch.Generator().manual_seed(seed)
     vae = VAE(Architecture(2, 64, (12,), components=components))
     with torch.no_grad():
         for weight in vae.decoder.parameters():
@@ -37,27 +40,42 @@ def make_vae(components: int) -> VAE:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A small model with its codes, and the page that the script builds of them."""
+    """Two small models, of digits 3 and 7, with their codes, and the page that is built of them."""
     folder = tmp_path_factory.mktemp("page")
-    save_vae(make_vae(1), folder / "vae.safetensors", {"seed": "5"})
-    rng = np.random.default_rng(1)
-    split = np.repeat(np.array([0, 1, 2], np.uint8), [60, 10, 50])
-    of_rows = {"labels": np.full(120, 3, np.uint8), "indices": np.arange(120), "split": split}
-    codes = rng.normal(size=(120, 2)).astype(np.float32)
+    (folder / OTHER).mkdir()
+    write_plane(folder, 0, 120)
+    write_plane(folder / OTHER, 1, 90)
+    write_page(folder, DIGITS, {3: folder, 7: folder / OTHER})
+    return folder
+
+
+def write_plane(folder, seed, count):
+    """A model, its codes and its field."""
+    save_vae(make_vae(1, seed), folder / "vae.safetensors", {"seed": "5"})
+    rng = np.random.default_rng(1 + seed)
+    split = np.repeat(np.array([0, 1, 2], np.uint8), [count - 60, 10, 50])
+    of_rows = {"labels": np.full(count, 3, np.uint8), "indices": np.arange(count), "split": split}
+    codes = rng.normal(size=(count, 2)).astype(np.float32)
     Codes(codes, codes**2, **of_rows).save(folder / "codes.safetensors")
     axis = np.linspace(-3, 3, 9, dtype=np.float32)
-    volume = np.exp(axis[:, None] - axis)
+    volume = np.exp((1 - 3 * seed) * (axis[:, None] - axis))
     save_arrays(folder / "field.safetensors", {"x": axis, "y": axis, "volume": volume}, {})
-    write_classes(folder / "classes.txt", DIGITS)
+
+
+def write_page(folder, classes, planes):
+    """The page of planes, of which the first is shown first: folders by labels."""
+    write_classes(folder / "classes.txt", classes)
+
+    def files(name):
+        return [str(plane / f"{name}.safetensors") for plane in planes.values()]
+
     build_page.main(
         [
-            *("--model", str(folder / "vae.safetensors"), "--seed", "5", "--digit", "3"),
-            *("--codes", str(folder / "codes.safetensors")),
-            *("--field", str(folder / "field.safetensors")),
+            *("--digits", *map(str, planes), "--first", str(next(iter(planes))), "--seed", "5"),
+            *("--models", *files("vae"), "--codes", *files("codes"), "--fields", *files("field")),
             *("--classes", str(folder / "classes.txt"), "--output", str(folder / "index.html")),
         ]
     )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +120,17 @@ def find(browser, selector):
     return browser.find_element("css selector", selector)
 
 
+@contextmanager
+def window(browser, width, height=900):
+    """A window of that many pixels, which below 500 is a phone's."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def text_of(browser, selector):
     return find(browser, selector).text
 
@@ -125,14 +154,19 @@ def wait_for_solver(browser):
 
 
 def ask(browser, script, *arguments):
-    """Await what a function body of the page returns, in which ``solver`` is the page's."""
+    """Await what a function body of the page returns.
+
+    In it ``data`` and ``solver`` are those of the plane that is shown first, and ``read`` gives the
+    data of an element.
+    """
     browser.set_script_timeout(WAIT)
     answer = browser.execute_async_script(
         """const [script, given, done] = arguments;
-        const data = JSON.parse(document.getElementById("data").textContent);
+        const read = (id) => JSON.parse(document.getElementById(id).textContent);
+        const data = { ...read("data"), ...read("plane-0") };
         const solver = new Solver(data);
         const run = Object.getPrototypeOf(async () => {}).constructor;
-        new run("solver", "data", "given", script)(solver, data, given)
+        new run("solver", "data", "read", "given", script)(solver, data, read, given)
           .then(done, (error) => done({ error: String(error.stack) }));""",
         script,
         arguments,
@@ -340,7 +374,7 @@ def test_only_the_newest_ends_are_solved(browser):
         let [job, ended] = [0, 0];
         const source = document.getElementById("numerics").textContent;
         await new Promise((resolve, reject) => {
-          const solving = new Solving(data, source, {
+          const solving = new Solving(source, {
             onPath({ points }) {
               if (points) answers[job].push(points[0]);
               if (points && job === 0) {
@@ -354,6 +388,7 @@ def test_only_the_newest_ends_are_solved(browser):
             },
             onError: reject,
           });
+          solving.use(data);
           solving.start({ kind: "join", ends: [[0, 0], [1, 1]], strength: 0 });
         });
         return [...answers, ended];""",
@@ -362,15 +397,51 @@ def test_only_the_newest_ends_are_solved(browser):
     np.testing.assert_allclose(after, [[1, 0.5]] * len(GEOMETRIES))
 
 
+def test_what_is_solved_of_another_plane_is_dropped(browser):
+    before, after, expected = ask(
+        browser,
+        """const source = document.getElementById("numerics").textContent;
+        const other = { ...data, ...read("plane-1") };
+        const job = { kind: "join", ends: [[0, 0], [1, 1]], strength: 0 };
+        let before = [];
+        const after = await new Promise((resolve, reject) => {
+          let paths = null;
+          const solving = new Solving(source, {
+            onPath(path) {
+              if (paths) paths.push(path);
+              else if (path.points) {
+                before.push(path.name);
+                paths = [];
+                solving.use(other);
+                solving.start(job);
+              }
+            },
+            onDone: () => setTimeout(() => resolve(paths), 500), // for what should not come
+            onError: reject,
+          });
+          solving.use(data);
+          solving.start(job);
+        });
+        const expected = [];
+        const report = (path) => expected.push(path);
+        await new Solver(other).solve(job, data.line, report, async () => {});
+        return [before, after, expected];""",
+    )
+    assert before == ["wasserstein1"]
+    assert after == expected
+    assert len(after) > 2 * len(GEOMETRIES)
+
+
 def test_the_page_hears_of_a_worker_that_fails(browser):
     wait_for_solver(browser)
     failed = ask(
         browser,
         """const source = document.getElementById("numerics").textContent;
         return new Promise((resolve) => {
-          const solving = new Solving(data, source, {
+          const solving = new Solving(source, {
             onPath: () => {}, onDone: () => resolve(false), onError: () => resolve(true),
           });
+          solving.use(data);
           solving.start({ kind: "unknown", ends: [[0, 0], [1, 1]], strength: 0 });
         });""",
     )
@@ -560,6 +631,127 @@ def test_images_along_a_path_show_where_they_lie(browser):
     assert len(browser.find_elements("css selector", ".tile.marked")) == 5
 
 
+def switch(browser, name):
+    return find(browser, f"#planes input[value='{name}']")
+
+
+def read_all(browser):
+    """What is shown of a plane: words, numbers, ends and pictures."""
+    wait_for_solver(browser)
+    shown = {place: text_of(browser, place) for place in ("#planes output", "header p", "#at-A")}
+    shown |= {place: text_of(browser, place) for place in ("h1", "#low", "#high", "#at-B")}
+    shown |= {"title": browser.title, "about": find(browser, ".about").text}
+    shown["plane"] = browser.execute_script(
+        "return document.querySelector('#plane > canvas').toDataURL()"
+    )
+    tiles = "[data-path='wasserstein1'] .tile:nth-of-type(5)"
+    shown |= {place: list(read_image(browser, place)) for place in ("#image-A", "#image-B", tiles)}
+    return shown | {name: read_lengths(browser, name) for name in (*GEOMETRIES, "line")}
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_another_plane_is_shown_and_the_first_again(browser, folder, width):
+    with window(browser, width):
+        before = read_all(browser)
+        assert before["#planes output"] == "digit 3: 120 images"
+        switch(browser, 7).click()
+        assert switch(browser, 7).is_selected()
+        shown = read_all(browser)
+        assert {name for name, value in before.items() if shown[name] == value} == set()
+        assert shown["#planes output"] == "digit 7: 90 images"
+        assert shown["h1"] == "The shortest way from one 7 to another"
+        assert shown["title"].endswith("the latent plane of digit 7")
+        assert "90 images of digit 7" in shown["about"]
+        for place in ("h1", "header p", "title", "about"):
+            assert "digit 3" not in shown[place]
+        # Ends are codes of the other plane, shown to two digits, and its decoder has drawn them.
+        codes = Codes.load(folder / OTHER / "codes.safetensors").mean
+        other = load_vae(folder / OTHER / "vae.safetensors").decoder
+        ends = [read_point(browser, f"#at-{letter}") for letter in "AB"]
+        for letter, point in zip("AB", ends, strict=True):
+            assert np.abs(codes - point).max(axis=1).min() < 0.006
+            levels = other(torch.tensor(point)).mean.numpy()
+            assert np.abs(read_image(browser, f"#image-{letter}") - levels).mean() < 3
+        found = connecting_geodesics(Wasserstein1(other), *torch.tensor(ends)[:, None])
+        assert shown["wasserstein1"][0] == pytest.approx(found.length.item(), rel=1e-2)
+        # Switched forth and back while paths are being solved, it is as it was.
+        for name in (3, 7, 3):
+            switch(browser, name).click()
+        assert read_all(browser) == before
+
+
+def test_points_set_in_another_plane_are_measured_there(browser, folder):
+    switch(browser, 7).click()
+    set_ends(browser, (-110, 60), (120, -30))
+    wait_for_solver(browser)
+    a, b = (torch.tensor([read_point(browser, f"#at-{letter}")]) for letter in "AB")
+    line = torch.lerp(a[:, None], b[:, None], torch.linspace(0, 1, 65)[:, None])  # (1, 65, 2)
+    # The two that 64 segments of a decoder as rough as this one do for.
+    for name in ("wasserstein1", "euclidean"):
+        geometry, column = load(name, folder / OTHER), GEOMETRIES.index(name)
+        expected = measure_curves(geometry, line)[0].item()
+        assert read_lengths(browser, "line")[column] == pytest.approx(expected, rel=1e-2)
+        expected = connecting_geodesics(geometry, a, b).length.item()
+        assert read_lengths(browser, name)[column] == pytest.approx(expected, rel=1e-2)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_planes_are_chosen_by_keys_and_told(browser, width):
+    from selenium.webdriver.common.keys import Keys
+
+    with window(browser, width):
+        browser.execute_script("document.getElementById('scheme').focus()")
+        for keys, name in (
+            (Keys.TAB, "3"),
+            (Keys.ARROW_RIGHT, "7"),
+            (Keys.ARROW_LEFT, "3"),
+        ):
+            actions(browser).send_keys(keys).perform()
+            focused = browser.switch_to.active_element
+            assert (focused.get_attribute("value"), focused.is_selected()) == (name, True)
+            assert (focused.aria_role, focused.accessible_name) == ("radio", f"digit {name}")
+            assert text_of(browser, "#planes output").startswith(f"digit {name}: ")
+        assert find(browser, "#planes").accessible_name == "Pictures shown"
+        assert find(browser, "#planes output").aria_role == "status"  # said when it changes
+
+
+def test_the_address_remembers_the_plane(browser, folder):
+    switch(browser, 7).click()
+    assert browser.current_url.endswith("/index.html#7")
+    browser.refresh()
+    wait_for_solver(browser)
+    assert text_of(browser, "#planes output") == "digit 7: 90 images"
+    browser.get((folder / "index.html").as_uri() + "#3")  # a link within the page
+    wait_for_solver(browser)
+    assert text_of(browser, "#planes output") == "digit 3: 120 images"
+    assert switch(browser, 3).is_selected()
+
+
+def test_a_page_of_one_plane_has_no_switch(chromium, folder, tmp_path):
+    write_page(tmp_path, DIGITS, {3: folder})
+    chromium.get((tmp_path / "index.html").as_uri())
+    wait_for_solver(chromium)
+    assert not find(chromium, "#planes").is_displayed()
+    assert "geodesic from A" in text_of(chromium, "#status")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_of_classes_find_room(chromium, folder, tmp_path, width):
+    classes = DATA_SETS["fashion-mnist"].classes
+    write_page(tmp_path, classes, dict.fromkeys(range(10), folder))
+    with window(chromium, width):
+        chromium.get((tmp_path / "index.html").as_uri())
+        wait_for_solver(chromium)
+        assert chromium.execute_script("return document.documentElement.scrollWidth") <= width
+        labels = chromium.find_elements("css selector", "#planes label")
+        assert [label.text for label in labels] == list(classes)
+        switch(chromium, "Sneaker").click()
+        assert text_of(chromium, "h1") == "The shortest way from one Sneaker to another"
+        assert text_of(chromium, "#planes output") == "Sneaker: 120 images"
+        switch(chromium, "T-shirt/top").click()
+        assert chromium.current_url.endswith("#T-shirt%2Ftop")
+
+
 def test_the_keyboard_does_what_the_pointer_does(browser):
     from selenium.webdriver.common.keys import Keys
 
@@ -599,14 +791,9 @@ def test_a_screen_reader_hears_what_is_there(browser):
 
 @pytest.mark.parametrize("width", [360, 390, 800, 1280])
 def test_nothing_is_cut_off_sideways(browser, width):
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    try:
+    with window(browser, width):
         wait_for_solver(browser)
-        found = browser.execute_script("return document.documentElement.scrollWidth")
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert found <= width
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
 def test_a_tap_on_a_phone_sets_an_end(browser):

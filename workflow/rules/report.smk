@@ -1,18 +1,17 @@
 report: "../report/workflow.rst"
 
 
-PAGE_DIGIT = config["page"]["digit"]
-if PAGE_DIGIT is None:
-    PAGE_DIGIT = config["figures"]["surface_digit"]
+FIRST_DIGIT = config["page"]["digit"]
+if FIRST_DIGIT is None:
+    FIRST_DIGIT = config["figures"]["surface_digit"]
 PAGE_PARTS = "src/latent_transport/evidence/page/assets"
-PAGE = f"digit{PAGE_DIGIT}"
 
 
 rule build_page:
     input:
-        model=f"<results>/models/{PAGE}/vae.safetensors",
-        codes=f"<results>/models/{PAGE}/codes.safetensors",
-        field=f"<results>/models/{PAGE}/field.safetensors",
+        models=expand(rules.train_vae.output.model, model=DIGIT_MODELS),
+        codes=expand(rules.encode.output, model=DIGIT_MODELS),
+        fields=expand(rules.measure_field.output, model=DIGIT_MODELS),
         classes=CLASSES,
         assets=sorted(locate(path.relative_to(ROOT)) for path in ROOT.glob(f"{PAGE_PARTS}/*")),
         code=code_of("build_page"),
@@ -21,7 +20,7 @@ rule build_page:
             "<results>/page/index.html",
             caption="../report/page.rst",
             category="Interactive page",
-            labels={"page": f"latent plane of digit {PAGE_DIGIT}"},
+            labels={"page": "latent planes of single digits"},
         ),
     log:
         "<logs>/build_page.log",
@@ -30,9 +29,10 @@ rule build_page:
     conda:
         ENVIRONMENT
     params:
-        digit=PAGE_DIGIT,
+        digits=sorted(config["digits"]),
+        first=FIRST_DIGIT,
         seed=config["seed"],
     shell:
-        "python -m workflow.scripts.build_page --digit {params.digit} --classes {input.classes:q} "
-        "--model {input.model:q} --codes {input.codes:q} --field {input.field:q} "
-        "--seed {params.seed} --output {output:q} 2> {log:q}"
+        "python -m workflow.scripts.build_page --digits {params.digits} --first {params.first} "
+        "--classes {input.classes:q} --models {input.models:q} --codes {input.codes:q} "
+        "--fields {input.fields:q} --seed {params.seed} --output {output:q} 2> {log:q}"

@@ -1,4 +1,4 @@
-"""An interactive page of one latent plane: a single HTML file that needs no network."""
+"""An interactive page of latent planes: a single HTML file that needs no network."""
 
 import lazy_loader
 

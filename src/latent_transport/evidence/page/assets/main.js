@@ -13,21 +13,15 @@ const NAMES = {
     { letter: "v", label: "Tip of velocity v" },
   ],
 };
-// What is said of curves that are not solved to the end.
-const UNSOLVED_WORDS = {
-  join: "Not solved to the end: another way may be shorter.",
-  shoot: "Followed in part or roughly alone: it comes to where pictures hardly change.",
-};
 
 function setScheme(dark) {
   document.documentElement.dataset.scheme = dark ? "dark" : "light";
 }
 
-function start() {
-  const data = JSON.parse(byId("data").textContent);
-  const decoder = new Decoder(data.decoder);
-  const paths = new Paths(data);
-  const plane = new Plane(byId("plane"), data, paths);
+// What the page does, with the data of the plane that it opens on.
+function start(page, choice, data) {
+  const paths = new Paths(page);
+  const plane = new Plane(byId("plane"), paths);
   const state = {
     kind: "join",
     strength: 0,
@@ -38,10 +32,11 @@ function start() {
     solving: false,
     failed: false,
   };
-  const strips = new Strips(byId("strips"), decoder, paths, data.side, follow);
+  const strips = new Strips(byId("strips"), paths, follow);
   const lengths = new Lengths(byId("lengths"), paths);
   const ends = new Ends(plane, change);
-  const solving = new Solving(data, byId("numerics").textContent, {
+  let decoder;
+  const solving = new Solving(byId("numerics").textContent, {
     onPath(path) {
       paths.add(path);
       drawPaths();
@@ -55,6 +50,23 @@ function start() {
       drawPaths();
     },
   });
+
+  // A plane, with ends that suit it.
+  function show(data) {
+    decoder = new Decoder(data.decoder);
+    plane.show(data);
+    strips.show(decoder);
+    solving.use({ ...page, ...data });
+    [byId("low"), byId("high")].forEach((place, i) => {
+      place.textContent = formatPower(10 ** plane.range[i]);
+    });
+    ends.set(plane.chooseEnds(), 0);
+  }
+
+  async function choose(number) {
+    show(await choice.read(number));
+    choice.mark(number);
+  }
 
   function change(points, moved) {
     Object.assign(state, { ends: points, fraction: null, probe: null });
@@ -81,49 +93,21 @@ function start() {
       const point = state.ends[place];
       byId(`end-${letter}`).hidden = !point;
       if (!point) return;
-      drawImage(byId(`image-${letter}`), decoder.mean(point), data.side);
+      drawImage(byId(`image-${letter}`), decoder.mean(point));
       const { label } = NAMES[state.kind][place];
       byId(`image-${letter}`).setAttribute("aria-label", `${label}, decoded`);
       byId(`name-${letter}`).textContent = NAMES[state.kind][place].letter;
       byId(`at-${letter}`).textContent = formatPoint(point);
     });
-    const status = describe();
+    const status = describe(state, paths);
     // Said once, however often it is drawn.
     if (byId("status").textContent !== status) byId("status").textContent = status;
     byId("status").classList.toggle("solving", state.solving);
     drawPlane();
   }
 
-  function describe() {
-    const [from, to] = state.ends;
-    if (!from) return "Choose a first point in the plane.";
-    if (!to) return `From A ${formatPoint(from)}: choose a second point.`;
-    if (state.failed) return "The worker that solves the geodesics does not run in this browser.";
-    const [name] = paths.geometries;
-    const { label, unit } = paths.words[name];
-    if (state.solving && !paths.found.has(name)) return "Solving the geodesics…";
-    const stuck = paths.names.some((path) => !paths.hasConverged(path));
-    const doubt = stuck ? ` * ${UNSOLVED_WORDS[state.kind]}` : "";
-    const more = state.solving ? " Solving the others…" : doubt;
-    if (!paths.has(name)) return `The ${label} geodesic from A was lost.${more}`;
-    const length = paths.length(name, name);
-    const size = `${formatLength(length)} ${weighted(unit)}`;
-    if (state.kind === "shoot") {
-      return `${label} geodesic shot from A ${formatPoint(from)}: ${size} long.${more}`;
-    }
-    const saved = 100 * (1 - length / paths.length(paths.line, name));
-    return (
-      `${label} geodesic from A ${formatPoint(from)} to B ${formatPoint(to)}: ${size}, ` +
-      `${Math.max(saved || 0, 0).toFixed(1)} % shorter than the straight line.${more}`
-    );
-  }
-
-  function weighted(unit) {
-    return state.strength ? `weighted ${unit}` : unit;
-  }
-
   function look(point, words) {
-    drawImage(byId("preview"), decoder.mean(point), data.side);
+    drawImage(byId("preview"), decoder.mean(point));
     byId("preview").setAttribute("aria-label", `Image decoded at ${formatPoint(point)}`);
     byId("where").textContent = words;
     byId("position").textContent = formatPoint(point);
@@ -182,7 +166,6 @@ function start() {
   function setKind(kind) {
     state.kind = kind;
     document.documentElement.dataset.kind = kind;
-    ends.set(state.ends);
   }
 
   function setStrength(strength) {
@@ -190,7 +173,6 @@ function start() {
     const words = strength ? `β = ${strength.toFixed(1)}` : "not at all";
     byId("strength-value").textContent = words;
     byId("strength").setAttribute("aria-valuetext", words);
-    ends.set(state.ends);
   }
 
   function redraw() {
@@ -206,9 +188,15 @@ function start() {
   });
   plane.box.addEventListener("keydown", press);
   document.querySelectorAll("input[name=kind]").forEach((input) => {
-    input.addEventListener("change", () => setKind(input.value));
+    input.addEventListener("change", () => {
+      setKind(input.value);
+      ends.set(state.ends);
+    });
   });
-  byId("strength").addEventListener("input", (event) => setStrength(Number(event.target.value)));
+  byId("strength").addEventListener("input", (event) => {
+    setStrength(Number(event.target.value));
+    ends.set(state.ends);
+  });
   byId("travel").addEventListener("input", (event) => {
     const shown = paths.names.find((name) => state.shown.has(name) && paths.has(name));
     if (shown) follow(shown, Number(event.target.value));
@@ -222,16 +210,21 @@ function start() {
     setScheme(prefersDark.matches);
     redraw();
   });
-  [byId("low"), byId("high")].forEach((place, i) => {
-    place.textContent = formatPower(10 ** plane.range[i]);
-  });
-  plane.resize();
   // Browsers remember how controls were left.
   setKind(document.querySelector("input[name=kind]:checked").value);
   setStrength(Number(byId("strength").value));
-  ends.set(plane.chooseEnds(), 0);
+  choice.offer(byId("planes"), choose);
+  show(data);
   new ResizeObserver(redraw).observe(plane.canvas);
 }
 
-setScheme(prefersDark.matches);
-start();
+async function openPage() {
+  setScheme(prefersDark.matches);
+  const page = JSON.parse(byId("data").textContent);
+  const choice = new Choice(page);
+  const number = choice.asked;
+  start(page, choice, await choice.read(number));
+  choice.mark(number);
+}
+
+openPage();

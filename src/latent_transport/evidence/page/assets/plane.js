@@ -24,14 +24,18 @@ function blend(stops, share) {
 }
 
 class Plane {
-  constructor(box, data, paths) {
+  constructor(box, paths) {
     this.box = box;
     this.canvas = box.querySelector("canvas");
     this.paths = paths;
+  }
+
+  show(data) {
     this.volume = { ...data.volume, values: unpack(data.volume).map(Math.log10) };
     this.codes = unpackPoints(data.codes);
     this.range = this.percentiles(this.volume.values, 0.01, 0.99);
     this.setView();
+    this.resize();
   }
 
   percentiles(values, low, high) {

@@ -2,7 +2,7 @@
 
 class Solving {
   // `onPath` gets each path as it is found, `onDone` is called after the last.
-  constructor(data, source, { onPath, onDone, onError }) {
+  constructor(source, { onPath, onDone, onError }) {
     const blob = new Blob([`${source}\nlisten();`], { type: "text/javascript" });
     this.number = 0;
     try {
@@ -13,12 +13,16 @@ class Solving {
     }
     this.worker.addEventListener("error", onError);
     this.worker.addEventListener("message", ({ data: { number, path, done } }) => {
-      if (number !== this.number) return; // of ends that have moved since
+      if (number !== this.number) return; // of ends that have moved since, or of another plane
       if (path) onPath(path);
       if (done) onDone();
     });
-    const { decoder, density, geometries, line } = data;
-    this.worker.postMessage({ decoder, density, geometries, line });
+  }
+
+  // The data of a plane, in which what is started from now on is solved.
+  use({ decoder, density, geometries, line }) {
+    this.cancel();
+    this.worker?.postMessage({ decoder, density, geometries, line });
   }
 
   // Replaces what is being solved: a kind, ends, and the strength of the density's weight.

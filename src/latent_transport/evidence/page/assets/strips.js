@@ -3,8 +3,9 @@
 const STEPS = 9;
 
 // Ink on the tile's own ground, so that the image follows the colour scheme.
-function drawImage(canvas, levels, side) {
+function drawImage(canvas, levels) {
   const ink = hexToRgb(cssColour("--ink"));
+  const side = Math.sqrt(levels.length);
   const image = new ImageData(side, side);
   levels.forEach((level, i) => image.data.set([...ink, level], 4 * i));
   canvas.width = canvas.height = side;
@@ -12,12 +13,15 @@ function drawImage(canvas, levels, side) {
 }
 
 class Strips {
-  constructor(box, decoder, paths, side, onStep) {
-    this.decoder = decoder;
+  constructor(box, paths, onStep) {
     this.paths = paths;
-    this.side = side;
     this.forget();
     this.rows = new Map(paths.names.map((name) => [name, this.addRow(box, name, onStep)]));
+  }
+
+  show(decoder) {
+    this.decoder = decoder;
+    this.forget();
   }
 
   addRow(box, name, onStep) {
@@ -54,7 +58,7 @@ class Strips {
       this.drawn.set(name, curve);
       const points = tiles.map((_, step) => this.paths.at(name, (step + 1) / (STEPS + 1)));
       const images = this.decoder.means(points);
-      tiles.forEach((tile, step) => drawImage(tile, images[step], this.side));
+      tiles.forEach((tile, step) => drawImage(tile, images[step]));
     });
     this.mark(fraction);
   }

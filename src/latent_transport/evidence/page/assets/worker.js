@@ -13,7 +13,7 @@ const PIXELS = {
 };
 
 class Solver {
-  // Of the page's data. Its geometries are weighted by the codes' density, to the power of minus
+  // Of a plane's data. Its geometries are weighted by the codes' density, to the power of minus
   // the strength.
   constructor({ decoder, density, geometries }) {
     this.decoder = new Decoder(decoder);
@@ -91,6 +91,7 @@ function listen() {
 
   addEventListener("message", ({ data }) => {
     if (data.decoder) {
+      newest = null; // what is being solved is of another plane
       solver = new Solver(data);
       line = data.line;
     } else work(data);
