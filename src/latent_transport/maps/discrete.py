@@ -6,7 +6,7 @@ from torch import Tensor
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.solvers.gauss_newton import GaussNewton
 from latent_transport.geometries.base import Geometry
-from latent_transport.maps.momenta import polygon_momenta, velocities
+from latent_transport.maps.momenta import polygon_momenta, scale_velocities, velocities
 
 STEPS = 8
 MOST_STEPS = 64  # more of them show the rounding of single precision
@@ -21,7 +21,8 @@ def refine_velocities(geometry: Geometry, curve: CubicSpline, v: Tensor) -> Tens
     with the momenta :math:`-\tfrac N2 \nabla_{x_0} d^2(x_0, x_1)`, as those do that
     :func:`shoot_geodesics` follows: with as many steps, these would meet the ends exactly. Their
     number is doubled until the velocities agree, and two numbers of them extrapolated (Rumpf &
-    Wirth 2015, *Variational time discretization of geodesic calculus*).
+    Wirth 2015, *Variational time discretization of geodesic calculus*). Their lengths are those of
+    the polygons, which kinks and rounding change less than the momenta of single segments.
 
     Parameters
     ----------
@@ -40,16 +41,22 @@ def refine_velocities(geometry: Geometry, curve: CubicSpline, v: Tensor) -> Tens
     steps = STEPS
     while len(rows) and steps <= MOST_STEPS:
         curve, t = _minimize(geometry, curve, steps)
-        fine = polygon_momenta(geometry, curve(t))  # (b, d)
-        p = fine if coarse is None else fine + (fine - coarse) / 3  # (b, d)
+        fine = polygon_momenta(geometry, curve(t))  # (b, d), (b,)
+        p, energy = fine if coarse is None else map(_extrapolate, fine, coarse)
         found = velocities(geometry, start[rows], p, v[rows])  # (b, d)
+        sound = torch.isfinite(found).all(-1) & torch.isfinite(energy)  # (b,)
+        found = torch.where(sound.unsqueeze(-1), found, 0)  # (b, d)
+        length = energy.clamp(min=0).sqrt()  # (b,)
+        found = scale_velocities(geometry, start[rows], found, length)  # (b, d)
         before = change
-        change = _compare(geometry, start[rows], found, result[rows])  # (b,)
+        apart = geometry.norm(start[rows], found - result[rows])  # (b,)
+        change = apart / geometry.norm(start[rows], found)  # (b,), infinite where nothing is found
         # Two numbers of segments are not compared yet; later, rounding is where changes grow.
         better = torch.isfinite(change) if steps <= 2 * STEPS else change < before  # (b,)
         result[rows] = torch.where(better.unsqueeze(-1), found, result[rows])
         onward = better & (change > TOLERANCE)  # (b,)
-        rows, curve, coarse, change = rows[onward], curve[onward], fine[onward], change[onward]
+        rows, curve, change = rows[onward], curve[onward], change[onward]
+        coarse = [x[onward] for x in fine]
         steps *= 2
     return result
 
@@ -63,9 +70,6 @@ def _minimize(geometry: Geometry, curve: CubicSpline, steps: int) -> tuple[Cubic
     return spline, t
 
 
-def _compare(geometry: Geometry, z: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    """By how much velocities (b, d) differ, relative to the first; nan where not finite."""
-    finite = torch.isfinite(v).all(-1)  # (b,)
-    v = torch.where(finite.unsqueeze(-1), v, 0)  # (b, d)
-    apart = geometry.norm(z, v - w) / geometry.norm(z, v)  # (b,)
-    return torch.where(finite, apart, torch.nan)
+def _extrapolate(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Limit of a quantity whose error is of second order, from twice as many segments."""
+    return fine + (fine - coarse) / 3

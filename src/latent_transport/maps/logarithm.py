@@ -13,7 +13,7 @@ from latent_transport.geodesics.solvers.outcomes import Outcome
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import outside_inference_mode
 from latent_transport.maps.discrete import refine_velocities
-from latent_transport.maps.momenta import as_spline, end_momenta, velocities
+from latent_transport.maps.momenta import as_spline, end_momenta, scale_velocities, velocities
 
 TOLERANCE = 1e-8
 """Of the solver, by default. A direction is off by the root of what an energy is off by."""
@@ -103,9 +103,8 @@ def initial_velocities(paths: Geodesics) -> Tensor:
         momentum, _ = end_momenta(paths.geometry, spline, paths.start)  # (B, d)
         v = velocities(paths.geometry, paths.start, momentum, guess)  # (B, d)
         v = torch.where(torch.isfinite(v), v, guess)
-        speed = paths.geometry.norm(paths.start, v)  # (B,)
-        scale = torch.where(speed > 0, paths.length / speed, 1)  # (B,)
-        return refine_velocities(paths.geometry, spline, v * scale.unsqueeze(-1))
+        v = scale_velocities(paths.geometry, paths.start, v, paths.length)  # (B, d)
+        return refine_velocities(paths.geometry, spline, v)
 
 
 def warn_of_failures(outcome: Tensor, *, stacklevel: int = 3) -> None:

@@ -59,11 +59,12 @@ def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
     # The control point at the end moves the curve's first interval alone, by (1 - t / end)^3.
     end = 1 / (curve.controls.shape[1] + 2 - DEGREE)
     t = torch.linspace(0, 1, SEGMENTS + 1, dtype=torch.float64)  # (N,)
-    return polygon_momenta(geometry, curve(end * t)) / end
+    momenta, _ = polygon_momenta(geometry, curve(end * t))  # (B, d)
+    return momenta / end
 
 
-def polygon_momenta(geometry: Geometry, points: Tensor) -> Tensor:
-    r"""Momenta of polygons at the start, (B, d), of corners (B, N, d) a part of 1 / (N - 1) apart.
+def polygon_momenta(geometry: Geometry, points: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Momenta of polygons at the start, (B, d), and their energies (B,), of corners (B, N, d).
 
     .. math:: p = -(N - 1) \sum_n (1 - t_n)^3 \, \tfrac12 \nabla_{x_n} \sum_k d^2(x_k, x_{k+1})
 
@@ -77,11 +78,12 @@ def polygon_momenta(geometry: Geometry, points: Tensor) -> Tensor:
 
     def compute(number: int) -> Tensor:
         polygon = some[:, None] + 1e-3 * t.to(some)[:, None]  # (1, N, d)
-        return segment_slopes(geometry, polygon.repeat(number, 1, 1))
+        return differentiate_energy(geometry, polygon.repeat(number, 1, 1))
 
     size = count_rows(geometry.row_sizes.measure(f"momenta on {count} corners", some, compute))
-    parts = [segment_slopes(geometry, polygons) for polygons in points.split(size)]
-    return (1 - count) * torch.einsum("n,bnd->bd", weight, torch.cat(parts))
+    parts = [differentiate_energy(geometry, polygons) for polygons in points.split(size)]
+    energy, slopes = map(torch.cat, zip(*parts, strict=True))  # (B,), (B, N, d)
+    return -torch.einsum("n,bnd->bd", weight, slopes) / 2, energy
 
 
 def segment_slopes(geometry: Geometry, points: Tensor) -> Tensor:
@@ -182,6 +184,12 @@ def velocities(geometry: Geometry, z: Tensor, p: Tensor, guess: Tensor) -> Tenso
         v = torch.where(better, v + step, v)
         missing = torch.where(better, left, missing)
     return v
+
+
+def scale_velocities(geometry: Geometry, z: Tensor, v: Tensor, speed: Tensor) -> Tensor:
+    """Velocities (B, d) of the same directions and given speeds (B,); zero stays zero."""
+    now = geometry.norm(z, v)  # (B,)
+    return v * torch.where(now > 0, speed / now, 1).unsqueeze(-1)
 
 
 def _square(inverse: Tensor, p: Tensor) -> Tensor:
