@@ -108,6 +108,20 @@ def test_the_exponential_of_a_logarithm_is_the_point(kind, dtype):
     assert (geometry.distance(end, z1) / paths.length).max() < tolerance
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+def test_kinks_do_not_change_how_long_a_logarithm_is(dtype):
+    """In one dimension there is one way, whose length is that of a fine polygon."""
+    slopes, shifts = draw(1, 24, seed=15, dtype=dtype), draw(24, seed=16, dtype=dtype)
+    out = draw(24, 40, seed=17, dtype=dtype)
+    geometry = lt.Wasserstein1(lambda z: Normal((z @ slopes + shifts).relu() @ out, 1.0))
+    z0, z1 = draw(5, 1, seed=18, dtype=dtype), draw(5, 1, seed=19, dtype=dtype)
+    v = lt.logarithm_map(geometry, z0, z1)
+    t = torch.linspace(0, 1, 2001, dtype=dtype)[:, None]
+    length = geometry.curve_length(torch.lerp(z0[:, None], z1[:, None], t))
+    torch.testing.assert_close(geometry.norm(z0, v), length, rtol=5e-3, atol=0)
+    assert torch.equal(v.sign(), (z1 - z0).sign())
+
+
 def test_a_weighted_geometry_too():
     geometry = lt.Conformal(lt.Wasserstein2(curved()), lambda z: -z.square().sum(-1), 0.3)
     z0, z1 = draw(4, 3, seed=13) / 2, draw(4, 3, seed=14) / 2
