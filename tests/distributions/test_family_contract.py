@@ -16,6 +16,7 @@ from torch.distributions import (
     Beta,
     Binomial,
     Categorical,
+    ContinuousBernoulli,
     Distribution,
     Exponential,
     Gamma,
@@ -68,6 +69,14 @@ def scipy_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
         edges = np.linspace(0, 1, 300_001)
         law = stats.beta(*(x[..., None].numpy() for x in (p.concentration1, p.concentration0)))
     return torch.tensor((edges[1:] + edges[:-1]) / 2), torch.tensor(np.diff(law.cdf(edges)))
+
+
+def tilted_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
+    """The same of densities on [0, 1] whose logarithm has the slope of the logit."""
+    edges = np.linspace(0, 1, 300_001)
+    slope = p.logits[..., None].numpy()
+    cdf = np.expm1(slope * edges) / np.expm1(slope)
+    return torch.tensor((edges[1:] + edges[:-1]) / 2), torch.tensor(np.diff(cdf))
 
 
 def level_probabilities(p: Distribution) -> tuple[Tensor, Tensor]:
@@ -171,6 +180,9 @@ FAMILIES = {
     ),
     "dirac": Case(lambda x: Dirac(3 * x[..., 0]), 1, split_probabilities),
     "bernoulli": Case(lambda x: Bernoulli(logits=x[..., 0]), 1),
+    "continuous bernoulli": Case(
+        lambda x: ContinuousBernoulli(logits=4 * x[..., 0]), 1, tilted_probabilities, 1e-9
+    ),
     "categorical": Case(lambda x: Categorical(logits=x), 4),
     "logistic": Case(lambda x: make_mixture(torch.cat((0 * x[..., :1], x), -1)), 2),
     "mixture of 2": Case(make_mixture, 6),

@@ -14,6 +14,7 @@ from torch.distributions import (
     Binomial,
     Categorical,
     Cauchy,
+    ContinuousBernoulli,
     Distribution,
     Exponential,
     Gamma,
@@ -38,6 +39,7 @@ from torch.distributions import (
 from latent_transport.checks import holds
 from latent_transport.distributions.bernoulli import BernoulliFamily, BinomialFamily
 from latent_transport.distributions.categorical import CategoricalFamily, OneHotFamily
+from latent_transport.distributions.continuous_bernoulli import ContinuousBernoulliFamily
 from latent_transport.distributions.dirac import Dirac, DiracFamily
 from latent_transport.distributions.family import Family
 from latent_transport.distributions.gamma import BetaFamily, GammaFamily
@@ -83,6 +85,7 @@ _FAMILIES: dict[type[Distribution], Family[Any]] = {
     LowRankMultivariateNormal: _MULTIVARIATE,
     Bernoulli: BernoulliFamily(),
     Binomial: BinomialFamily(),
+    ContinuousBernoulli: ContinuousBernoulliFamily(),
     Categorical: CategoricalFamily(),
     OneHotCategorical: OneHotFamily(),
     Exponential: ExponentialFamily(),
