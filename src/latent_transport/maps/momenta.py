@@ -76,7 +76,7 @@ def polygon_momenta(geometry: Geometry, points: Tensor) -> tuple[Tensor, Tensor]
     weight = ((1 - t) ** DEGREE).to(points)  # (N,)
     some = points[:1, 0]  # (1, d)
 
-    def compute(number: int) -> Tensor:
+    def compute(number: int) -> tuple[Tensor, Tensor]:
         polygon = some[:, None] + 1e-3 * t.to(some)[:, None]  # (1, N, d)
         return differentiate_energy(geometry, polygon.repeat(number, 1, 1))
 
