@@ -33,7 +33,7 @@ def flatten_points(z: Tensor) -> Tensor:
 
 
 def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None:
-    """Refuse what is random, or mixes the points that are decoded together.
+    """Refuse what is random, changes its points, or mixes those that are decoded together.
 
     Parameters
     ----------
@@ -46,15 +46,22 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     ------
     ValueError
         If they are of several families, or differ by more than rounding, or a layer in train mode
-        makes them differ; such layers do not run, so that their statistics stay.
+        makes them differ; such layers do not run, so that their statistics stay. If the decoder
+        writes into the points; these are copies, so that the caller's stay.
     """
     if torch.compiler.is_compiling():
         return
     ends = [flatten_points(points[0].detach())[:1], flatten_points(points[-1].detach())[-1:]]
     if not all(map(len, ends)):
         return
+    copies = [z.clone() for z in ends]
     with torch.no_grad(), _refuse_layers():
-        alone = [decode(z) for z in ends]
+        alone = [decode(z) for z in copies]
+        if not all(holds((z == copy) | z.isnan()) for z, copy in zip(ends, copies, strict=True)):
+            raise ValueError(
+                "the decoder changes the latent points that it is given; expected that it leaves "
+                "them: write z = z + 1 in place of z += 1, and no z[..., 0] = 1"
+            )
         again, together = decode(ends[0]), decode(torch.cat(ends))
     families = dict.fromkeys(p.family.plural for p in (*alone, again, together))
     if len(families) > 1:
