@@ -68,7 +68,8 @@ test: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 	$(SNAKEMAKE) --configfile config/quick.yaml
 
-# On a cluster that is started for them, and in every condition of tests/workflow/conditions.
+# Whole runs: on a cluster that is started for them, in every condition of tests/workflow/conditions,
+# killed, and on other data.
 test_slow: .venv/installed
 	$(BIN)/pytest -n 2 --dist loadfile -m slow
 

@@ -10,6 +10,8 @@ import pytest
 from sandbox import copy_repository, run_snakemake, start_snakemake, write_config
 from tiny import SETTINGS, fingerprint, plan_tiny, run_tiny
 
+pytestmark = pytest.mark.slow
+
 RESULTS = Path("results", "tiny")
 DIGIT = RESULTS / "models" / "digit1"
 PATHS = RESULTS / "geodesics" / "digit1" / "wasserstein1"

@@ -12,6 +12,8 @@ from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 from tiny import SETTINGS, change
 
+pytestmark = pytest.mark.slow
+
 CLASSES = [*"abcdefghij", "T-shirt/top", "# 7 $"]
 SIDE = 12
 # The last two classes are zeros and ones again, upside down.

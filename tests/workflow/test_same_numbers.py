@@ -24,6 +24,7 @@ TOLERANCE = 1e-4  # relative, of lengths
 # --- Two runs, one of them with interruptions ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "count"),
     [
