@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 import latent_transport as lt
 from latent_transport.evidence.zoo.spheres import angle, stereographic
-from latent_transport.statistics import assignment, clusters
+from latent_transport.statistics import assignment, centres, clusters, fans
 from latent_transport.statistics.fans import COARSE
 from tests.problems import DOUBLE
 
@@ -75,14 +75,49 @@ def test_seeds_are_drawn_by_the_squares_of_distances():
 
 
 def test_few_geodesics_find_the_nearest_of_many_centres():
-    z, centres = draw(20, 2, seed=2) / 2, draw(6, 2, seed=3) / 2
+    z, places = draw(20, 2, seed=2) / 2, draw(6, 2, seed=3) / 2
     solved = []
-    found = assignment.assign(sphere(), z, centres, COARSE, tell=solved.append)
-    distances = angles(z, centres)
+    found = assignment.assign(sphere(), z, places, COARSE, tell=solved.append)
+    distances = angles(z, places)
     assert torch.equal(found.labels, distances.argmin(1))
-    torch.testing.assert_close(found.lengths, distances.amin(1), rtol=2e-3, atol=0)
+    torch.testing.assert_close(found.rays.lengths, distances.amin(1), rtol=2e-3, atol=0)
     assert (found.lower <= distances * 1.002 + 1e-9).all()
     assert sum(solved) < 0.6 * distances.numel()
+    fewer = []
+    guess = assignment.assign(sphere(), z, places, COARSE, certain=False, tell=fewer.append)
+    assert (guess.labels == found.labels).double().mean() >= 0.9
+    assert len(z) <= sum(fewer) < sum(solved)
+
+
+def test_solved_rays_are_not_solved_again_and_one_step_is_taken():
+    z, start = draw(12, 2, seed=4) / 2, torch.full((1, 2), 0.7, **DOUBLE)
+    paths = assignment.solve_pairs(sphere(), start.expand_as(z), z, COARSE)
+    group, weights = torch.zeros(12, dtype=torch.int64), torch.full((12,), 1 / 12, **DOUBLE)
+    told = []
+
+    def descend(curves, max_iterations):
+        return centres.descend(
+            sphere(),
+            centres.Cloud(z, group, weights, 2),
+            curves,
+            start,
+            COARSE,
+            tolerance=1e-3,
+            max_iterations=max_iterations,
+            max_steps=1,
+            tell=told.append,
+        )
+
+    rays = fans.rays_of(paths, COARSE)
+    still = descend(rays, 0)
+    assert told == []
+    torch.testing.assert_close(
+        still.objective[0], angles(z, start)[:, 0].square().mean(), rtol=4e-3, atol=0
+    )
+    moved, again = descend(rays, 8), descend(rays.curves, 8)
+    assert moved.iterations.item() == again.iterations.item() == 1
+    torch.testing.assert_close(moved.centres, again.centres, rtol=0, atol=1e-2)
+    assert moved.objective < 0.6 * still.objective
 
 
 def test_medoids_are_the_best_points():

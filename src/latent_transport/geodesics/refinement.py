@@ -93,6 +93,7 @@ def solve_as_needed(
     controls: Count,
     points: Count,
     memory: int,
+    segments: int | None = None,
 ) -> Solution:
     """Solve curves, and again on finer polygons, and by finer splines, those that need it.
 
@@ -114,6 +115,8 @@ def solve_as_needed(
         What is fixed.
     memory : int
         Bytes that the temporaries of measuring may take.
+    segments : int, optional
+        On which curves are measured; see :func:`measure_finely`.
     """
     begin = time.perf_counter()
     everyone = torch.arange(len(spline.start), device=spline.start.device)  # (B,)
@@ -126,7 +129,7 @@ def solve_as_needed(
     excess = torch.full_like(spline.start[:, 0], torch.inf)  # (B,), of converged curves
     while work:
         rows, start, count = work.pop()
-        found = _solve(geometry, solver, start, count, memory)
+        found = _solve(geometry, solver, start, count, memory, segments)
         spent[rows] += found.report.iterations
         converged = found.report.converged  # (b,)
         better = converged | (excess[rows] == torch.inf)  # (b,)
@@ -149,7 +152,12 @@ def solve_as_needed(
 
 
 def _solve(
-    geometry: Geometry, solver: Solver, spline: CubicSpline, points: int, memory: int
+    geometry: Geometry,
+    solver: Solver,
+    spline: CubicSpline,
+    points: int,
+    memory: int,
+    segments: int | None,
 ) -> Solution:
     """Solve curves on polygons of so many corners, and verify them.
 
@@ -157,13 +165,14 @@ def _solve(
     one from which it started.
     """
     curve, report = solver.minimize(geometry, spline, _parameters(spline, points))
-    measures = measure_finely(geometry, curve, points, memory)
+    measures = measure_finely(geometry, curve, points, memory, segments)
     lost = ~torch.isfinite(measures.length)  # (b,)
     if isinstance(curve, CubicSpline) and holds(lost.any()):
         rows = lost.nonzero().squeeze(-1)  # (r,)
         controls = torch.where(lost[:, None, None], spline.controls, curve.controls)  # (b, P, d)
         curve = replace(curve, controls=controls)
-        measures = measures.put(rows, measure_finely(geometry, curve[rows], points, memory))
+        again = measure_finely(geometry, curve[rows], points, memory, segments)
+        measures = measures.put(rows, again)
     outcome = report.outcome.clone()  # (b,)
     for disproved, reason in (
         (measures.aliased, Outcome.ALIASING),

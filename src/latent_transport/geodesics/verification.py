@@ -77,7 +77,9 @@ class Measures:
         return cls(*(torch.cat(x) for x in zip(*(vars(p).values() for p in parts), strict=True)))
 
 
-def measure_finely(geometry: Geometry, curve: Curve, points: int, memory: int) -> Measures:
+def measure_finely(
+    geometry: Geometry, curve: Curve, points: int, memory: int, segments: int | None = None
+) -> Measures:
     """Measure curves, and compare with the polygons of ``points`` corners of their solution.
 
     Parameters
@@ -90,8 +92,10 @@ def measure_finely(geometry: Geometry, curve: Curve, points: int, memory: int) -
         Corners, equally spaced in the parameter.
     memory : int
         Bytes that the temporaries may take.
+    segments : int, optional
+        Of the finer polygons, a power of two; by default 256, or 8 times the solver's.
     """
-    segments = _fine_segments(points)
+    segments = segments or _fine_segments(points)
     fine = _segments(geometry, curve, segments, memory)  # (B, S)
     coarse = _segments(geometry, curve, points - 1, memory)  # (B, N - 1)
     length, energy = fine.sum(-1), segments * fine.square().sum(-1)  # (B,) each

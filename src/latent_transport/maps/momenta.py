@@ -43,7 +43,7 @@ def end_momenta(geometry: Geometry, curve: Curve, start: Tensor) -> tuple[Tensor
         In squared units of the data, a latent unit.
     """
     spline = as_spline(curve, start)
-    return _start_momenta(geometry, spline), -_start_momenta(geometry, spline.reversed())
+    return start_momenta(geometry, spline), -start_momenta(geometry, spline.reversed())
 
 
 def as_spline(curve: Curve, start: Tensor) -> CubicSpline:
@@ -54,8 +54,8 @@ def as_spline(curve: Curve, start: Tensor) -> CubicSpline:
     return CubicSpline.through(curve(t), FREE)
 
 
-def _start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
-    """Momenta (B, d) at the start."""
+def start_momenta(geometry: Geometry, curve: CubicSpline) -> Tensor:
+    """Momenta (B, d) where splines start, as of :func:`end_momenta`."""
     # The control point at the end moves the curve's first interval alone, by (1 - t / end)^3.
     end = 1 / (curve.controls.shape[1] + 2 - DEGREE)
     t = torch.linspace(0, 1, SEGMENTS + 1, dtype=torch.float64)  # (N,)

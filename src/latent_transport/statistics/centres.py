@@ -11,11 +11,12 @@ from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geometries.base import Geometry
 from latent_transport.maps.momenta import (
     apply,
-    end_momenta,
+    as_spline,
     fundamental_tensors,
     generic_directions,
+    start_momenta,
 )
-from latent_transport.statistics.fans import Precision, curves_of, move_starts, solve_fan
+from latent_transport.statistics.fans import Precision, Rays, move_starts, rays_of, solve_fan
 
 PAIRS = 12  # of steps and changes of the gradient that are remembered
 DAMPED = 0.2  # share of the model's curvature that a pair shows at least (Powell 1978)
@@ -68,10 +69,8 @@ class Descent:
     Attributes
     ----------
     centres : Tensor, shape (G, d)
-    curves : CubicSpline
+    rays : Rays
         N geodesics from the centres to the points.
-    lengths : Tensor, shape (N,)
-        Of these.
     excess : Tensor, shape (G,)
         Share of its objective by which each lies above its local minimum, by a second-order model.
     iterations : Tensor of int64, shape (G,)
@@ -81,8 +80,7 @@ class Descent:
     """
 
     centres: Tensor
-    curves: CubicSpline
-    lengths: Tensor
+    rays: Rays
     excess: Tensor
     iterations: Tensor
     objective: Tensor
@@ -90,12 +88,10 @@ class Descent:
 
 @dataclass
 class _Fan:
-    """What is known at G centres, and along the N curves from them to their points."""
+    """What is known at G centres, with the N geodesics from them to their points."""
 
     centres: Tensor
-    curves: CubicSpline
-    lengths: Tensor
-    energies: Tensor
+    rays: Rays
     value: Tensor = field(default_factory=lambda: torch.empty(0))  # (G,), of the objective
     slope: Tensor = field(default_factory=lambda: torch.empty(0))  # (G, d)
     matrix: Tensor = field(default_factory=lambda: torch.empty(0))  # (G, d, d), its model's
@@ -103,28 +99,22 @@ class _Fan:
     jump: Tensor = field(default_factory=lambda: torch.empty(0))  # (G,), point to try, or -1
 
     def put(self, other: "_Fan", groups: Tensor, rows: Tensor) -> None:
-        """Take over other centres, with the curves (n,) that belong to them, as (g,) says."""
+        """Take over other centres, with the rays (n,) that belong to them, as (g,) says."""
         for name in ("centres", "value", "slope", "matrix", "excess", "jump"):
             setattr(self, name, getattr(self, name).index_copy(0, groups, getattr(other, name)))
-        for name in ("lengths", "energies"):
-            setattr(self, name, getattr(self, name).index_copy(0, rows, getattr(other, name)))
-        new, old = other.curves, self.curves
-        self.curves = CubicSpline(
-            old.start.index_copy(0, rows, new.start),
-            old.end,
-            old.controls.index_copy(0, rows, new.controls),
-        )
+        self.rays = self.rays.put(rows, other.rays)
 
 
 def descend(
     geometry: Geometry,
     cloud: Cloud,
-    curves: CubicSpline,
+    curves: CubicSpline | Rays,
     centres: Tensor,
     precision: Precision,
     *,
     tolerance: float,
     max_iterations: int,
+    max_steps: int | None = None,
     tell: Callable[[int], None] | None = None,
 ) -> Descent:
     r"""Move centres to where the objectives of their groups are least.
@@ -149,8 +139,9 @@ def descend(
         Measures the distances.
     cloud : Cloud
         N points in G groups.
-    curves : CubicSpline
-        N curves from the centres to the points, to start with.
+    curves : CubicSpline or Rays
+        N curves from the centres to the points, to start with; rays are solved already, with
+        ``precision``, and are not solved again.
     centres : Tensor, shape (G, d)
         Where to begin.
     precision : Precision
@@ -158,23 +149,29 @@ def descend(
     tolerance : float
         Share of its objective that a centre may lie above its local minimum, to be left there.
     max_iterations : int
-        Largest number of steps.
+        Largest number of steps that are tried.
+    max_steps : int, optional
+        Largest number of steps that a centre takes; by default there is no other limit.
     tell : callable, optional
         Is told how many curves have been solved.
     """
     search = _Search(geometry, cloud, precision, tell)
     everyone = torch.arange(len(centres), device=centres.device)  # (G,)
     every_row = torch.arange(len(cloud.points), device=centres.device)  # (N,)
-    fan = search.evaluate(curves, centres, everyone, every_row)
+    if isinstance(curves, Rays):
+        fan = search.differentiate(curves, curves.curves, centres, everyone, every_row)
+    else:
+        fan = search.evaluate(curves, centres, everyone, every_row)
     scale = torch.ones_like(fan.value)  # (G,)
-    spent = torch.zeros_like(everyone)  # (G,)
+    spent, taken = torch.zeros_like(everyone), torch.zeros_like(everyone)  # (G,) each
+    most = max_iterations if max_steps is None else max_steps
     model = _Secants()
     tried = torch.full_like(everyone, -1)  # (G,), points that were jumped to in vain
     for iteration in range(max_iterations + 1):
         inverse = _invert(model.update(fan.matrix))  # (G, d, d)
         step = -apply(inverse, fan.slope)  # (G, d)
         excess = torch.maximum(fan.excess, _share(fan, inverse))  # (G,)
-        active = (excess > tolerance) & (scale >= SHORTEST)  # (G,), not where it is nan
+        active = (excess > tolerance) & (scale >= SHORTEST) & (taken < most)  # not where it is nan
         groups = active.nonzero().squeeze(-1)  # (g,)
         if len(groups) == 0 or iteration == max_iterations:
             break
@@ -186,7 +183,7 @@ def descend(
         aims = fan.centres + step  # (G, d)
         # A leap ends on the point itself, which rounding would miss.
         aims = torch.where(jumps.unsqueeze(-1), cloud.points[fan.jump.clamp(min=0)], aims)
-        moved = move_starts(fan.curves[rows], aims[cloud.group[rows]])
+        moved = move_starts(fan.rays.curves[rows], aims[cloud.group[rows]])
         trial = search.evaluate(moved, aims, groups, rows)
         promised = torch.where(jumps, 0, (fan.slope * step).sum(-1))[groups]  # (g,)
         blur = NOISE * precision.tolerance * fan.value[groups] * ~jumps[groups]
@@ -197,12 +194,13 @@ def descend(
         tried[groups] = torch.where(jumps[groups] & ~better, fan.jump[groups], tried[groups])
         shorter = torch.where(jumps[groups], scale[groups], scale[groups] / 4)
         scale[groups] = torch.where(better, (2 * scale[groups]).clamp(max=1), shorter)
-        taken = groups[better]
-        if len(taken):
-            inside = torch.zeros_like(active).index_fill_(0, taken, True)[cloud.group[rows]]
-            fan.put(_select(trial, better, inside), taken, rows[inside])
-    sums = cloud.sum(fan.lengths**cloud.power, len(centres))
-    return Descent(fan.centres, fan.curves, fan.lengths, excess, spent, sums)
+        won = groups[better]
+        taken[won] += 1
+        if len(won):
+            inside = torch.zeros_like(active).index_fill_(0, won, True)[cloud.group[rows]]
+            fan.put(_select(trial, better, inside), won, rows[inside])
+    sums = cloud.sum(fan.rays.lengths**cloud.power, len(centres))
+    return Descent(fan.centres, fan.rays, excess, spent, sums)
 
 
 def _share(fan: _Fan, inverse: Tensor) -> Tensor:
@@ -216,12 +214,10 @@ def _share(fan: _Fan, inverse: Tensor) -> Tensor:
 
 
 def _select(fan: _Fan, groups: Tensor, rows: Tensor) -> _Fan:
-    """Centres where a mask (g,) holds, and curves where another one (n,) does."""
+    """Centres where a mask (g,) holds, and rays where another one (n,) does."""
     names = ("centres", "value", "slope", "matrix", "excess", "jump")
     chosen = {name: getattr(fan, name)[groups] for name in names}
-    index = rows.nonzero().squeeze(-1)
-    measured = {"lengths": fan.lengths[index], "energies": fan.energies[index]}
-    return replace(fan, curves=fan.curves[index], **chosen, **measured)
+    return replace(fan, rays=fan.rays[rows.nonzero().squeeze(-1)], **chosen)
 
 
 @dataclass
@@ -238,26 +234,32 @@ class _Search:
         paths = solve_fan(self.geometry, curves, self.precision)
         if self.tell is not None:
             self.tell(len(rows))
-        momenta, _ = end_momenta(self.geometry, paths.curve, paths.start)  # (n, d)
-        curves = curves_of(paths, self.precision)
+        exact = as_spline(paths.curve, paths.start)
+        return self.differentiate(rays_of(paths, self.precision), exact, centres, groups, rows)
+
+    def differentiate(
+        self, rays: Rays, exact: CubicSpline, centres: Tensor, groups: Tensor, rows: Tensor
+    ) -> _Fan:
+        """Differentiate the objectives of some groups (g,) along their solved curves (n,)."""
+        momenta = start_momenta(self.geometry, exact)  # (n, d)
         place = torch.zeros(len(centres), dtype=torch.int64, device=centres.device)
         place[groups] = torch.arange(len(groups), device=centres.device)
         cloud = replace(self.cloud[rows], group=place[self.cloud.group[rows]])
-        fan = _Fan(centres[groups], curves, paths.length, paths.energy)
-        self._differentiate(fan, cloud, momenta, rows)
+        fan = _Fan(centres[groups], rays)
+        self._sum_up(fan, cloud, momenta, rows)
         return fan
 
-    def _differentiate(self, fan: _Fan, cloud: Cloud, momenta: Tensor, rows: Tensor) -> None:
+    def _sum_up(self, fan: _Fan, cloud: Cloud, momenta: Tensor, rows: Tensor) -> None:
         count = len(fan.centres)
         tensors = self._tensors(fan, cloud)  # (n, d, d) or those of their centres
         if self.cloud.power == 2:
-            fan.value = cloud.sum(fan.energies, count)
+            fan.value = cloud.sum(fan.rays.energies, count)
             fan.slope = -2 * cloud.sum(momenta, count)
             fan.matrix = 2 * cloud.sum(tensors, count)
             fan.excess = _share(fan, _invert(fan.matrix))
             fan.jump = torch.full_like(cloud.group[:1], -1).expand(count)
             return
-        distance = fan.energies.sqrt()  # (n,)
+        distance = fan.rays.energies.sqrt()  # (n,)
         fan.value = cloud.sum(distance, count)
         at = distance <= AT * fan.value[cloud.group]  # (n,), points on which the centre lies
         inverse = torch.where(at, 0, 1 / distance.where(~at, torch.ones_like(distance)))
@@ -279,7 +281,7 @@ class _Search:
         """Metric tensors (n, d, d) at the centres, in the directions of the curves."""
         if self.geometry.riemannian:
             return self.geometry.tensor(fan.centres)[cloud.group]
-        v = fan.curves.derivative(torch.zeros(1))[:, 0]  # (n, d)
+        v = fan.rays.curves.derivative(torch.zeros(1))[:, 0]  # (n, d)
         v = torch.where((v == 0).all(-1, keepdim=True), generic_directions(v), v)
         return fundamental_tensors(self.geometry, fan.centres[cloud.group], v)
 

@@ -27,7 +27,7 @@ from latent_transport.statistics.fans import COARSE, Precision, solve_fan
 FINAL = Precision("auto", "auto", 1e-3)
 """With which the distances are measured in the end: lengths within a thousandth."""
 
-STEPS = 2  # of the centres, between two assignments
+TRIES = 4  # of a step of each centre, shorter and shorter, between two assignments
 TOLERANCE = 1e-3
 
 
@@ -160,31 +160,36 @@ class GeodesicKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         state: Assignment | None = None
         labels = None
         self.converged_, self.n_iter_ = False, 0
-        settled = False
+        settled = certain = False
         while self.n_iter_ < self.max_iter:
-            state = assign(self.geometry, z, centres, COARSE, state, bar.update)
+            last = self.n_iter_ == self.max_iter - 1
+            state = assign(
+                self.geometry, z, centres, COARSE, state, certain=certain or last, tell=bar.update
+            )
             self.n_iter_ += 1
             same = labels is not None and bool((state.labels == labels).all())
-            if same and settled:
-                self.converged_ = True
+            labels = state.labels
+            if last or (same and settled and certain):
+                self.converged_ = same and settled
                 break
-            labels = state.labels.clone()
+            certain = certain or (same and settled)
             shares = 1 / torch.bincount(labels, minlength=len(centres)).to(z)[labels]  # (n,)
             descent = descend(
                 self.geometry,
                 Cloud(z, labels, shares, 2),
-                state.curves,
+                state.rays,
                 centres,
                 COARSE,
                 tolerance=self.tol,
-                max_iterations=STEPS,
+                max_iterations=TRIES,
+                max_steps=1,
                 tell=bar.update,
             )
             settled = bool((descent.excess <= self.tol).all())
             state = state.follow(self.geometry, centres, descent)
             centres = descent.centres
         assert state is not None  # noqa: S101 - max_iter is 1 at least
-        paths = solve_fan(self.geometry, state.curves, FINAL)
+        paths = solve_fan(self.geometry, state.rays.curves, FINAL)
         bar.update(len(z))
         self._centres = centres
         self.labels_ = state.labels.cpu().numpy()

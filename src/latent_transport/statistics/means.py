@@ -215,7 +215,7 @@ def _find(
         late = descend(
             geometry,
             Cloud(points, torch.zeros_like(group[rows]), shares, power),
-            early.curves[rows],
+            early.rays.curves[rows],
             early.centres[best : best + 1],
             FINE,
             tolerance=tolerance,
@@ -223,7 +223,7 @@ def _find(
             tell=bar.update,
         )
         point = late.centres[0]  # (d,)
-        distances = torch.zeros_like(weights).index_copy_(0, used, late.lengths)  # (n,)
+        distances = torch.zeros_like(weights).index_copy_(0, used, late.rays.lengths)  # (n,)
         idle = (weights == 0).nonzero().squeeze(-1)
         if len(idle):
             from_here = point.expand(len(idle), -1)
