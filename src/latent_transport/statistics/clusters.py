@@ -1,6 +1,7 @@
 """Clusters of latent points, by geodesic distances: k-means and k-medoids."""
 
 import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,9 +9,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.process import as_ordinary, outside_inference_mode
-from latent_transport.statistics.assignment import Assignment, assign, solve_pairs, straight_lengths
+from latent_transport.statistics.assignment import (
+    FEW_SEGMENTS,
+    Assignment,
+    assign,
+    solve_pairs,
+    straight_lengths,
+)
 from latent_transport.statistics.centres import Cloud, descend
 from latent_transport.statistics.distances import distance_matrix
 from latent_transport.statistics.estimators import (
@@ -22,13 +30,14 @@ from latent_transport.statistics.estimators import (
     like,
     require_scikit_learn,
 )
-from latent_transport.statistics.fans import COARSE, Precision, solve_fan
+from latent_transport.statistics.fans import COARSE, ROUGH, Precision, Rays, solve_fan
 
 FINAL = Precision("auto", "auto", 1e-3)
 """With which the distances are measured in the end: lengths within a thousandth."""
 
 TRIES = 4  # of a step of each centre, shorter and shorter, between two assignments
 TOLERANCE = 1e-3
+FEW = 0.01  # share of the points that change their cluster, at which rough geodesics are done with
 
 
 class GeodesicKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -37,14 +46,16 @@ class GeodesicKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     .. math:: \min_{c_1 \ldots c_K} \sum_i \min_k d^2(c_k, z_i)
 
     Lloyd's iteration: points belong to the nearest centre, centres move towards the Fréchet means
-    of their points, all at once, a step or two of :func:`frechet_mean`'s between assignments. The
+    of their points, all at once, a step of :func:`frechet_mean`'s between assignments. The
     first centres are drawn among the points as k-means++ does, with probabilities in proportion to
     the squared geodesic distance from the nearest that is there (Arthur & Vassilvitskii 2007):
     points are proposed by the lengths of straight lines, which are upper bounds, and accepted by
     those of geodesics. Geodesics are solved only between points and centres that may be the
     nearest, by lower bounds: the distance of the decoded points, and the last known distance less
     the way that the centre has moved since (Elkan 2003, *Using the triangle inequality to
-    accelerate k-means*). Needs scikit-learn.
+    accelerate k-means*). Until hardly a point changes its cluster, geodesics are rough ones, and
+    only to centres to which the straight line is shorter, too; from there on neither. Needs
+    scikit-learn.
 
     Parameters
     ----------
@@ -159,27 +170,37 @@ class GeodesicKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         centres = choose_seeds(self.geometry, z, self.n_clusters, self.random_state)  # (K, d)
         state: Assignment | None = None
         labels = None
-        self.converged_, self.n_iter_ = False, 0
+        self.n_iter_ = 0
         settled = certain = False
+        precision = ROUGH
         while self.n_iter_ < self.max_iter:
             last = self.n_iter_ == self.max_iter - 1
             state = assign(
-                self.geometry, z, centres, COARSE, state, certain=certain or last, tell=bar.update
+                self.geometry,
+                z,
+                centres,
+                precision,
+                state,
+                certain=certain or last,
+                tell=bar.update,
             )
             self.n_iter_ += 1
-            same = labels is not None and bool((state.labels == labels).all())
+            changed = len(z) if labels is None else int((state.labels != labels).sum())
             labels = state.labels
-            if last or (same and settled and certain):
-                self.converged_ = same and settled
+            self.converged_ = certain and settled and changed == 0
+            if last or self.converged_:
                 break
-            certain = certain or (same and settled)
+            rays: Rays | CubicSpline = state.rays
+            if not certain and changed <= FEW * len(z):  # by geodesics of which none is known yet
+                certain, precision, rays = True, COARSE, state.rays.curves
+                state = replace(state, lower=torch.zeros_like(state.lower))
             shares = 1 / torch.bincount(labels, minlength=len(centres)).to(z)[labels]  # (n,)
             descent = descend(
                 self.geometry,
                 Cloud(z, labels, shares, 2),
-                state.rays,
+                rays,
                 centres,
-                COARSE,
+                precision,
                 tolerance=self.tol,
                 max_iterations=TRIES,
                 max_steps=1,
@@ -311,7 +332,7 @@ def choose_seeds(geometry: Geometry, z: Tensor, count: int, seed: int) -> Tensor
     """
     generator = torch.Generator().manual_seed(seed)  # on the CPU: the same for all devices
     chosen = [int(torch.randint(len(z), (), generator=generator))]
-    bound = straight_lengths(geometry, z[chosen[0]].expand_as(z), z)  # (n,)
+    bound = straight_lengths(geometry, z[chosen[0]], z, FEW_SEGMENTS)  # (n,)
     while len(chosen) < count:
         square = bound.double().square().nan_to_num(0, 0, 0).cpu()  # (n,)
         if not bool((square > 0).any()):  # as many seeds as there are different points
@@ -319,13 +340,13 @@ def choose_seeds(geometry: Geometry, z: Tensor, count: int, seed: int) -> Tensor
             continue
         place = int(torch.multinomial(square, 1, generator=generator))
         seeds = z[chosen]  # (k, d)
-        paths = solve_pairs(geometry, seeds, z[place].expand_as(seeds), COARSE)
+        paths = solve_pairs(geometry, seeds, z[place].expand_as(seeds), ROUGH)
         length = torch.minimum(paths.length.min(), bound[place])
         accepted = torch.rand((), generator=generator) * square[place] <= float(length) ** 2
         bound[place] = length
         if accepted:
             chosen.append(place)
-            lines = straight_lengths(geometry, z[place].expand_as(z), z)  # (n,)
+            lines = straight_lengths(geometry, z[place], z, FEW_SEGMENTS)  # (n,)
             bound = torch.minimum(bound, lines)
     return z[chosen]
 

@@ -36,6 +36,9 @@ class Precision:
     segments: int | None = None
 
 
+ROUGH = Precision(3, 12, 1e-2, 32)
+"""While it is open to which centres points belong: lengths half a per cent too long."""
+
 COARSE = Precision(5, 20, 1e-3, 64)
 """While centres are far from where they come to lie: lengths a few thousandths too long."""
 
