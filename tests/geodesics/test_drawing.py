@@ -91,6 +91,8 @@ def test_what_cannot_be_drawn_is_named(paths, axes):
         plot_latent(GEOMETRY, draw(5, 3), axes=axes)
     with pytest.raises(ValueError, match=r"nothing to draw; give codes \(n, 2\), or paths"):
         plot_latent(GEOMETRY, axes=axes)
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plot_latent(GEOMETRY, None, paths[[]], axes=axes)
     with pytest.raises(TypeError, match="geometry is a function; expected a Geometry"):
         plot_latent(GEOMETRY.decoder, draw(5, 2), axes=axes)
 

@@ -103,6 +103,12 @@ def test_bad_indices_are_named(paths, index, error, match):
         paths[index]
 
 
+def test_slices_go_backwards(paths):
+    assert torch.equal(paths[::-1].start, paths.start.flip(0))
+    assert torch.equal(paths[3:0:-2].length, paths.length[[3, 1]])
+    assert len(paths[9:]) == 0
+
+
 def test_repr_is_a_line(paths):
     assert repr(paths) == (
         f"Geodesics(5 in 2 latent dimensions, {int(paths.converged.sum())} converged, "
@@ -141,7 +147,8 @@ def test_parameters_of_every_kind(kind, request):
         (torch.zeros(3, 2), ValueError, r"t has shape \(3, 2\); .* B = 5, a row for each curve"),
         (torch.zeros(B, 1, 1), ValueError, r"t has shape \(5, 1, 1\)"),
         ("half", TypeError, "t is 'half'; expected a number"),
-        (None, ValueError, "t reaches from nan"),
+        (None, TypeError, "t is None; expected a number"),
+        (torch.tensor([0.5 + 1j]), TypeError, r"t is tensor\(\[.*expected a number"),
     ],
 )
 def test_bad_parameters_are_named(paths, t, error, match):
@@ -244,6 +251,8 @@ def test_bad_files_are_named(paths, published, tmp_path):
         load_geodesics(file, FisherRao(GEOMETRY.decoder))
     with pytest.raises(TypeError, match="geometry is a function; expected the Geometry"):
         load_geodesics(file, GEOMETRY.decoder)
+    with pytest.raises(DataError, match=r"none is missing or not a file: give .* paths\.save"):
+        load_geodesics(tmp_path / "none", GEOMETRY)
     save_arrays(other, {"start": np.zeros((1, 2))}, {})
     with pytest.raises(DataError, match=r"has the format None.*paths\.save"):
         load_geodesics(other, GEOMETRY)

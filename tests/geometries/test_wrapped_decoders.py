@@ -37,6 +37,7 @@ WRAPPED = {
     "compiled": lambda network: torch.compile(network, backend="eager"),
     "compiled in place": lambda network: network.compile(backend="eager") or network,
     "scripted": torch.jit.script,
+    "frozen": lambda network: torch.jit.freeze(torch.jit.script(network)),
     "traced": lambda network: torch.jit.trace(network, Z0),
     "exported": export,
     "checkpointed": lambda network: lambda z: checkpoint(network, z, use_reentrant=False),
@@ -88,6 +89,31 @@ def test_decoders_that_take_no_empty_batch_are_solved():
         return Normal(NETWORK(z), 1.0)
 
     assert connecting_geodesics(Wasserstein1(decoder), Z0, Z1).converged.all()
+
+
+def test_decoders_may_change_their_points():
+    def double(z):
+        return Normal(NETWORK(z.mul_(2)), 1.0)
+
+    z0 = Z0.clone()
+    found = connecting_geodesics(Wasserstein1(double), z0, Z1)
+    expected = connecting_geodesics(Wasserstein1(lambda z: Normal(NETWORK(2 * z), 1.0)), Z0, Z1)
+    assert torch.equal(z0, Z0)
+    torch.testing.assert_close(found.length, expected.length)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "error", "match"),
+    [
+        (lambda z: Normal(NETWORK(z).sum(), 1.0), ValueError, r"of batch shape \(\); expected \(1"),
+        (lambda z: NETWORK(z)[:, :0], ValueError, r"of batch shape \(1, 0\); expected \(1, 'D'\)"),
+        (lambda z: NETWORK(z).detach().numpy(), TypeError, "for a ndarray; .*adapt_numpy"),
+        (lambda z: None, TypeError, "for a NoneType; expected a tensor"),
+    ],
+)
+def test_what_decoders_return_is_named(decoder, error, match):
+    with pytest.raises(error, match=match):
+        connecting_geodesics(Wasserstein1(decoder), Z0, Z1)
 
 
 class Sequences(nn.Module):

@@ -60,7 +60,10 @@ def has_quantiles(distribution: Distribution) -> bool:
         return False
     try:
         _probe(distribution)
-    except NotImplementedError:
+    except NotImplementedError as error:
+        # Torch says the same of a cdf that is there, but that it cannot differentiate.
+        if "forward AD" in str(error):
+            raise
         return False
     return True
 

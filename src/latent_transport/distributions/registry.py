@@ -195,6 +195,11 @@ def _measure_by_quantiles(distribution: Distribution) -> Family[Any]:
         if isinstance(distribution, refused):
             raise TypeError(f"no distance is known for a {cls.__name__}: {reason}")
     if not isinstance(distribution, Distribution) or not has_quantiles(distribution):
+        if hasattr(distribution, "__array__"):
+            raise TypeError(
+                f"no distance is known for a {cls.__name__}; expected a tensor or a distribution: "
+                "wrap a function of arrays, and its derivative, by latent_transport.adapt_numpy"
+            )
         supported = ", ".join(cls.__name__ for cls in _FAMILIES)
         raise TypeError(
             f"no distance is known for a {cls.__name__}; expected a tensor, or a "

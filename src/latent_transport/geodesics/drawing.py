@@ -73,7 +73,8 @@ def plot_latent(
             f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
             "Wasserstein1(decoder)"
         )
-    if codes is None and paths is None:
+    some_codes = codes is not None and not (isinstance(codes, Tensor) and codes.numel() == 0)
+    if not some_codes and not (paths is not None and len(paths)):
         raise ValueError("there is nothing to draw; give codes (n, 2), or paths, or both")
     shown = []
     if codes is not None:

@@ -87,6 +87,8 @@ class Geodesics:
 
     def _check_parameters(self, t: Parameters) -> Tensor:
         try:
+            if t is None or (isinstance(t, Tensor) and t.is_complex()):
+                raise TypeError("it is no real number")
             # A float is to be no coarser than the splines' own basis, which is in double precision.
             at = t if isinstance(t, Tensor) else torch.as_tensor(np.asarray(t, np.float64))
         except (TypeError, ValueError) as error:
@@ -135,7 +137,9 @@ class Geodesics:
         """Numbers (b,) of the curves that an index chooses."""
         everyone = torch.arange(len(self), device=self.start.device)  # (B,)
         if isinstance(index, slice):
-            return everyone[index]
+            # Tensors refuse the negative steps of slices.
+            rows = range(len(self))[index]
+            return everyone[list(rows)]
         try:
             chosen = torch.as_tensor(index, device=everyone.device)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -247,6 +251,10 @@ class Geodesics:
             raise TypeError(
                 f"geometry is a {type(geometry).__name__}; expected the Geometry in which the "
                 "curves were solved, such as Wasserstein1(decoder)"
+            )
+        if not Path(path).is_file():
+            raise DataError(
+                f"{path} is missing or not a file: give a file that paths.save(...) wrote"
             )
         metadata = load_metadata(path)
         if metadata.get("format") != FORMAT:

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.distributions import Distribution
 
 from latent_transport.checks import check_alike, check_finite, check_points, check_precision
 from latent_transport.distributions.family import flat_coordinates
@@ -46,6 +47,8 @@ HINTS = {
     "nference tensor": "a model made or loaded under torch.inference_mode() cannot be "
     "differentiated: make it outside, or under torch.no_grad()",
     "Guard failed": EXPORTED,
+    "numpy()": "a decoder of NumPy arrays is wrapped by latent_transport.adapt_numpy, with its "
+    "derivative",
     "shape[0] to be equal to": EXPORTED,
 }
 """What to do about errors of a decoder that have these words."""
@@ -136,7 +139,7 @@ class Geometry(ABC):
         flat = flatten_points(z)  # (M, d)
         with without_validation():
             try:
-                distribution = factors(self.decoder(flat), len(flat))
+                distribution = self._call_decoder(flat)
             except Exception as error:
                 error.add_note(
                     f"{BLAMED}, called with latent points of shape "
@@ -146,14 +149,15 @@ class Geometry(ABC):
                     if words in str(error):
                         error.add_note(hint)
                 raise
-            family = family_of(distribution)
-        shape = tuple(distribution.batch_shape)
-        if shape[0] != len(flat):
+        shape = tuple(getattr(distribution, "batch_shape", (len(flat),)))
+        if shape[:1] != (len(flat),) or 0 in shape[1:]:
             raise ValueError(
                 f"the decoder maps latent points of shape {tuple(flat.shape)} to distributions of "
                 f"batch shape {shape}; expected {(len(flat), 'D')}, D the number of variables, or "
                 f"other dimensions behind the {len(flat)}, such as channels, rows and columns"
             )
+        with without_validation():
+            family = family_of(distribution)
         p = flat_coordinates(family, distribution)  # (M, C, D)
         if z.ndim != 2:
             p = p.reshape(*z.shape[:-1], *p.shape[1:])  # (..., C, D)
@@ -164,6 +168,10 @@ class Geometry(ABC):
                 "with .to(...)"
             )
         return Decoded(family, p)
+
+    def _call_decoder(self, flat: Tensor) -> Distribution:
+        """Distributions at points (M, d), of which the decoder gets a copy, and may change it."""
+        return factors(self.decoder(flat.clone()), len(flat))
 
     def decode_with_checks(self, z: Tensor, name: str = "z") -> Decoded:
         """Decode as :meth:`decode`, and refuse parameters that no distribution can have.
@@ -177,8 +185,7 @@ class Geometry(ABC):
         p.check_finite(name)
         try:
             # With torch's own checks, which are off in all other calls.
-            flat = flatten_points(z)
-            validate(factors(self.decoder(flat), len(flat)))
+            validate(self._call_decoder(flatten_points(z)))
         except ValueError as error:
             raise ValueError(
                 f"the decoder's parameters at {name} are not valid: {error}"

@@ -110,7 +110,8 @@ def _refuse_layers() -> Iterator[None]:
                 f"the decoder's {type(module).__name__} is quantised: what it gives moves in "
                 "steps, and has no derivative; expected the decoder from before it was quantised"
             )
-        if module.training and _depends_on_mode(module):
+        # A frozen program has no mode.
+        if getattr(module, "training", False) and _depends_on_mode(module):
             raise ValueError(
                 f"the decoder is in train mode, in which its {type(module).__name__} gives a point "
                 "no value of its own; call decoder.eval() first"
