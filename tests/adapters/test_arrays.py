@@ -67,3 +67,31 @@ def test_wrong_shapes_are_told():
         transposed(Z0.clone().requires_grad_()).sum().backward()
     with pytest.raises(TypeError, match="jacobian is a NoneType; expected a function of arrays"):
         adapt_numpy(decode, None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e3])
+@pytest.mark.parametrize("single", [False, True])
+def test_jacobians_are_compared_with_differences(dtype, scale, single):
+    """Of functions of any scale, in the precision of the points or, as JAX has it, a lower one."""
+
+    def lower(x):
+        return x.astype(np.float32 if single else x.dtype)
+
+    def function(z):
+        return lower(decode(lower(z) / lower(np.array(scale))))
+
+    def jacobian(z):
+        return lower(differentiate(z / scale) / scale)
+
+    z = (scale * Z0).to(dtype).requires_grad_()
+    adapt_numpy(function, jacobian)(z).sum().backward()
+    for wrong in (
+        lambda z: 5 * jacobian(z),
+        lambda z: -jacobian(z),
+        lambda z: jacobian(z)[..., ::-1].copy(),
+        lambda z: 0 * jacobian(z),
+    ):
+        decoder = adapt_numpy(function, wrong)
+        with pytest.raises(ValueError, match="jacobian is not the derivative of function"):
+            decoder(z).sum().backward()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
+from latent_transport.geodesics.connect import connecting_geodesics
 from latent_transport.geodesics.curves import CubicSpline
 from latent_transport.geodesics.rounding import energy_rounding, square_noise
 from latent_transport.geometries.riemannian import Euclidean
@@ -167,3 +168,19 @@ def test_energies_are_wrong_by_what_is_said_at_most(points, size):
     assert (error <= 1.5 * said).all()
     if points == 129 and size == 1e-2:  # the noise is most of the energy
         assert (said <= 2 * error).all()
+
+
+@pytest.mark.parametrize(("unit", "fine"), [(1e-15, True), (1e-19, False), (1e-22, False)])
+def test_lengths_whose_squares_underflow_are_no_promise(unit, fine):
+    net = make_net(weights=torch.float32)
+    z0, z1 = draw(4, 2).float(), draw(4, 2, seed=1).float()
+    z1[0] = z0[0]
+    geometry = Wasserstein1(lambda z: Normal(unit * net(z), unit))
+    if fine:
+        paths = connecting_geodesics(geometry, z0, z1)
+        one = connecting_geodesics(Wasserstein1(lambda z: Normal(net(z), 1.0)), z0, z1)
+        torch.testing.assert_close(paths.length / unit, one.length, rtol=1e-3, atol=0)
+    else:
+        with pytest.warns(RuntimeWarning, match="rounding of the decoder's output hides"):
+            paths = connecting_geodesics(geometry, z0, z1)
+    assert paths.converged.tolist() == [True, fine, fine, fine]  # the first has equal ends

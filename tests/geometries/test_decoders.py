@@ -318,26 +318,6 @@ def test_random_decoders_are_refused(decoder, call):
         CALLS[call](Wasserstein1(decoder))
 
 
-def shift_in_place(z):
-    z += 1
-    return Normal(z, 1.0)
-
-
-def set_in_place(z):
-    z[..., 0] = 1
-    return Normal(z, 1.0)
-
-
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("decoder", [shift_in_place, set_in_place])
-def test_decoders_that_write_into_their_points_are_refused_and_the_points_stay(decoder, call):
-    z0, z1 = Z0.clone(), Z1.clone()
-    with pytest.raises(ValueError, match=r"decoder changes the latent points.*z = z \+ 1"):
-        CALLS[call](Wasserstein1(decoder))
-    assert torch.equal(Z0, z0)
-    assert torch.equal(Z1, z1)
-
-
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("decoder", [centre, compare_with_first, compare_with_last])
 def test_decoders_that_mix_points_are_refused(decoder, call):

@@ -67,6 +67,20 @@ def test_a_program_exported_for_one_batch_size_says_how_to_export_it():
     assert "dynamic_shapes=({0: torch.export.Dim.AUTO},)" in " ".join(told.value.__notes__)
 
 
+def test_a_decoder_compiled_whole_says_what_to_pass():
+    whole = torch.compile(NETWORK, backend="eager", fullgraph=True)
+    with pytest.raises(Exception) as told:
+        connecting_geodesics(Wasserstein1(whole), Z0, Z1)
+    assert "the module from before" in " ".join(told.value.__notes__)
+
+
+def test_compiled_decoders_make_torch_warn_of_nothing(recwarn):
+    torch._dynamo.reset()
+    compiled = torch.compile(NETWORK, backend="eager")
+    Wasserstein1(compiled).distance(Z0, Z1)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_checkpoints_that_enter_again_name_the_others():
     geometry = Wasserstein1(lambda z: checkpoint(NETWORK, z, use_reentrant=True))
     with pytest.raises(RuntimeError, match="set use_reentrant=False"):

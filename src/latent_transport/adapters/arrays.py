@@ -12,6 +12,11 @@ from typing_extensions import override
 Arrays = Callable[[Any], Any]
 """From an array to what NumPy can make an array of, such as JAX's."""
 
+COMPARED = 8  # points at which a Jacobian is compared with differences
+STEPS = (5e-3, 3e-4, 1e-5)  # of these, as shares of the points' size
+PRECISION = 1e-6  # in which a function computes at least, whatever the points' dtype
+SHARE = 0.1  # by which the two may differ
+
 
 def adapt_numpy(function: Arrays, jacobian: Arrays) -> Callable[[Tensor], Tensor]:
     r"""Make a decoder of a function of NumPy or JAX arrays and its Jacobian.
@@ -38,7 +43,8 @@ def adapt_numpy(function: Arrays, jacobian: Arrays) -> Callable[[Tensor], Tensor
     TypeError
         If one of the two is not callable.
     ValueError
-        From a call, if one of them returns another shape.
+        From a call, if one of them returns another shape; from the first that differentiates, if
+        differences of ``function`` are nowhere near ``jacobian``.
 
     Examples
     --------
@@ -66,12 +72,13 @@ def adapt_numpy(function: Arrays, jacobian: Arrays) -> Callable[[Tensor], Tensor
     return decoder
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Arrays:
     """A function and its Jacobian, from tensors to tensors."""
 
     function: Arrays
     jacobian: Arrays
+    compared: bool = False
 
     def compute(self, z: Tensor) -> Tensor:
         """Values (M, D) at points (M, d)."""
@@ -91,7 +98,34 @@ class _Arrays:
                 f"jacobian maps points of shape {tuple(z.shape)} to {tuple(found.shape)}; expected "
                 f"({len(z)}, D, {z.shape[1]}), derivatives along the last axis"
             )
+        if not self.compared:
+            self._compare(z[:COMPARED], found[:COMPARED])
+            self.compared = True
         return found
+
+    def _compare(self, z: Tensor, jacobian: Tensor) -> None:
+        """Refuse Jacobians (m, D, d) that differences at points (m, d) are nowhere near.
+
+        Differences over a kink, or over more than the function's own scale, may be wrong: one place
+        and one step that agree will do.
+        """
+        scale = z.abs().max()
+        scale = scale.where(scale > 0, 1)
+        v = torch.linspace(1, 2, z.shape[1]).to(z)  # (d,)
+        expected = jacobian @ v  # (m, D)
+        for step in scale * torch.tensor(STEPS).to(z):
+            ahead, behind = self.compute(z + step * v), self.compute(z - step * v)  # (m, D) each
+            found = (ahead - behind) / (2 * step)  # (m, D)
+            rounding = PRECISION / step * ahead.abs().amax(-1)  # (m,)
+            size = torch.maximum(found.abs(), expected.abs()).amax(-1)  # (m,)
+            apart = (found - expected).abs().amax(-1)  # (m,)
+            if not (apart > SHARE * size + rounding).all():
+                return
+        raise ValueError(
+            "jacobian is not the derivative of function: at a first point, along the direction "
+            f"{v.tolist()}, it gives {expected[0, :3].tolist()} ..., and differences of function "
+            f"{found[0, :3].tolist()} ...; expected the same, but for rounding"
+        )
 
     def _call(self, function: Arrays, z: Tensor) -> Tensor:
         return torch.from_numpy(np.array(function(z.detach().cpu().numpy()))).to(z)

@@ -183,7 +183,8 @@ def _warn(usable: Tensor, raised: list[str], outcome: Tensor) -> None:
     if rounded:
         said.append(
             f"rounding of the decoder's output hides how long {rounded} of {count} geodesics are; "
-            "decode in float64, or have the decoder compute in the precision that it returns"
+            "decode in float64, or have the decoder compute in the precision that it returns; "
+            "tiny lengths need larger units"
         )
     for words in said:
         warnings.warn(words, RuntimeWarning, stacklevel=3)  # who called connecting_geodesics

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from latent_transport.geodesics.curves import Curve
+from latent_transport.geodesics.curves import Curve, select_curves
 from latent_transport.geometries.base import Geometry
 
 ORDER = 8  # of the differences that tell noise from the curve
@@ -63,3 +63,29 @@ def energy_rounding(noise: Tensor, energy: Tensor, points: int) -> Tensor:
     """
     segments = points - 1
     return 2 * segments**2 * noise + (8 * segments * noise * energy).sqrt()
+
+
+def underflows(geometry: Geometry, curve: Curve, energy: Tensor, segments: int) -> Tensor:
+    """Whether curves are so short that squares of their segments lose digits: bool, shape (B,).
+
+    Their ends differ, but by less than the square root of the least normal number of the dtype, for
+    a segment: 3e-18 units of the data in float32, on 31 of them.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Measures the distance.
+    curve : callable
+        Parameters (T,) to points (B, T, d).
+    energy : Tensor, shape (B,)
+        Of polygons with so many ``segments``.
+    """
+    short = energy < segments**2 * torch.finfo(energy.dtype).tiny  # (B,)
+    rows = short.nonzero().squeeze(-1)  # (r,)
+    if len(rows) == 0:
+        return short
+    with torch.no_grad():
+        ends = select_curves(curve, rows)(torch.tensor([0.0, 1.0], dtype=torch.float64))
+        p = geometry.decode(ends)  # of (r, 2)
+        apart = (geometry.residuals(p[:, 0], p[:, 1]) != 0).any(-1).any(-1)  # (r,)
+    return short.index_copy(0, rows, apart)

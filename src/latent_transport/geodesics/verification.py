@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from latent_transport.geodesics.curves import Curve, select_curves
-from latent_transport.geodesics.rounding import energy_rounding, square_noise
+from latent_transport.geodesics.rounding import energy_rounding, square_noise, underflows
 from latent_transport.geometries.base import Geometry
 from latent_transport.geometries.measures import FINE_SEGMENTS
 from latent_transport.memory import count_rows
@@ -42,7 +42,7 @@ class Measures:
         constant speed, which a minimum has but for what its spline cannot follow.
     rounded : Tensor of bool, shape (B,)
         Whether rounding hides where the energy is least, and the curve is not as short as the
-        distance of its ends anyway.
+        distance of its ends anyway; or the squares of its segments lose their digits.
     """
 
     length: Tensor
@@ -127,7 +127,8 @@ def measure_finely(
     uneven = excess > EVEN * length.square() + blurred
     hidden = energy_rounding(noise, solved_energy, points) > BLIND * solved_energy  # (B,)
     bent = length > (1 + LENGTH_TOLERANCE) * chord + single
-    return Measures(length, energy, margin, single, aliased, uneven, hidden & bent)
+    rounded = (hidden & bent) | underflows(geometry, curve, solved_energy, points - 1)  # (B,)
+    return Measures(length, energy, margin, single, aliased, uneven, rounded)
 
 
 def _fine_segments(points: int) -> int:

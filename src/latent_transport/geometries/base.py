@@ -42,6 +42,8 @@ EXPORTED = (
     "dynamic_shapes=({0: torch.export.Dim.AUTO},)"
 )
 HINTS = {
+    "fullgraph": "torch.compile(..., fullgraph=True) cannot be differentiated along axes, nor its "
+    "memory measured: pass the module from before, or compile it without fullgraph",
     "dtype": "if the decoder computes in another dtype than the points have, convert the one or "
     "the other with .to(...)",
     "nference tensor": "a model made or loaded under torch.inference_mode() cannot be "

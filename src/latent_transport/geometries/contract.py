@@ -5,6 +5,7 @@ point twice, and once more beside another; what would change a model by that, be
 """
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,7 +34,7 @@ def flatten_points(z: Tensor) -> Tensor:
 
 
 def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None:
-    """Refuse what is random, changes its points, or mixes those that are decoded together.
+    """Refuse what is random, or mixes the points that are decoded together.
 
     Parameters
     ----------
@@ -46,22 +47,15 @@ def check_decoding(decode: Callable[[Tensor], Decoded], *points: Tensor) -> None
     ------
     ValueError
         If they are of several families, or differ by more than rounding, or a layer in train mode
-        makes them differ; such layers do not run, so that their statistics stay. If the decoder
-        writes into the points; these are copies, so that the caller's stay.
+        makes them differ; such layers do not run, so that their statistics stay.
     """
     if torch.compiler.is_compiling():
         return
     ends = [flatten_points(points[0].detach())[:1], flatten_points(points[-1].detach())[-1:]]
     if not all(map(len, ends)):
         return
-    copies = [z.clone() for z in ends]
-    with torch.no_grad(), _refuse_layers():
-        alone = [decode(z) for z in copies]
-        if not all(holds((z == copy) | z.isnan()) for z, copy in zip(ends, copies, strict=True)):
-            raise ValueError(
-                "the decoder changes the latent points that it is given; expected that it leaves "
-                "them: write z = z + 1 in place of z += 1, and no z[..., 0] = 1"
-            )
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"), _refuse_layers():
+        alone = [decode(z) for z in ends]
         again, together = decode(ends[0]), decode(torch.cat(ends))
     families = dict.fromkeys(p.family.plural for p in (*alone, again, together))
     if len(families) > 1:
@@ -119,7 +113,10 @@ def _refuse_layers() -> Iterator[None]:
 
     handle = register_module_forward_pre_hook(refuse)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Compiled modules warn of hooks of others.
+            warnings.filterwarnings("ignore", r"Using `torch.compile\(module\)` when")
+            yield
     finally:
         handle.remove()
 
