@@ -73,9 +73,6 @@ def plot_latent(
             f"geometry is a {type(geometry).__name__}; expected a Geometry, such as "
             "Wasserstein1(decoder)"
         )
-    some_codes = codes is not None and not (isinstance(codes, Tensor) and codes.numel() == 0)
-    if not some_codes and not (paths is not None and len(paths)):
-        raise ValueError("there is nothing to draw; give codes (n, 2), or paths, or both")
     shown = []
     if codes is not None:
         _check_plane("codes", codes)
@@ -86,6 +83,8 @@ def plot_latent(
             curves = paths(torch.linspace(0, 1, POINTS, dtype=torch.float64))  # (B, T, 2)
         _check_plane("paths", curves)
         shown.append(curves.flatten(0, 1))
+    if not sum(map(len, shown)):
+        raise ValueError("there is nothing to draw; give codes (n, 2), or paths, or both")
     if axes is None:
         axes = plt.subplots()[1]
     low, high = _frame(torch.cat([points.to(shown[0]) for points in shown]))  # (2,) each
