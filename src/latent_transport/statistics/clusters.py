@@ -36,6 +36,7 @@ FINAL = Precision("auto", "auto", 1e-3)
 """With which the distances are measured in the end: lengths within a thousandth."""
 
 TRIES = 4  # of a step of each centre, shorter and shorter, between two assignments
+SETTLING = 30  # of its steps, once no point changes its cluster
 TOLERANCE = 1e-3
 FEW = 0.01  # share of the points that change their cluster, at which rough geodesics are done with
 
@@ -202,8 +203,8 @@ class GeodesicKMeans(ClusterMixin, BaseEstimator):  # type: ignore[misc]
                 centres,
                 precision,
                 tolerance=self.tol,
-                max_iterations=TRIES,
-                max_steps=1,
+                max_iterations=TRIES if changed else SETTLING,
+                max_steps=1 if changed else None,
                 tell=bar.update,
             )
             settled = bool((descent.excess <= self.tol).all())
