@@ -1,6 +1,8 @@
 """Profiles for a machine, a GPU, Slurm and Kubernetes: their settings, and what jobs ask for."""
 
 import re
+from collections import Counter
+from graphlib import TopologicalSorter
 from importlib.util import find_spec
 
 import pytest
@@ -51,6 +53,12 @@ def amount(name, block):
     """What a job asks for of a resource, or None."""
     found = re.search(rf"resources:.*\b{name}=(\d+)", block)
     return int(found[1]) if found else None
+
+
+def files(name, block):
+    """The files that a job's block lists as its ``input`` or ``output``."""
+    found = re.search(rf"^ +{name}: (.+)$", block, re.M)
+    return found[1].split(", ") if found else []
 
 
 # --- Settings ---
@@ -138,6 +146,32 @@ def test_slurm_jobs_ask_for_gpus_once_there_are_some(plan_with):
             assert amount("gpu", block) == 1
         if rule.startswith(("plot_", "choose_pairs")):
             assert amount("gpu", block) is None
+
+
+def test_a_group_of_slurm_jobs_fits_a_node_of_two_cores(plan_with):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    groups = settings_of("slurm")["groups"]
+    jobs = [(rule, block) for rule, block in plan_with("slurm") if rule in groups]
+    assert {rule for rule, _ in jobs} == {*groups}
+    made_by = {file: job for job, (_, block) in enumerate(jobs) for file in files("output", block)}
+    parents = {
+        job: {
+            made_by[file]
+            for file in files("input", block)
+            if file in made_by and groups[jobs[made_by[file]][0]] == groups[rule]
+        }
+        for job, (rule, block) in enumerate(jobs)
+    }
+    level, component = {}, {}
+    for job in TopologicalSorter(parents).static_order():
+        level[job] = max((level[parent] + 1 for parent in parents[job]), default=0)
+        joined = {component[parent] for parent in parents[job]}
+        component |= {other: job for other, old in component.items() if old in joined}
+        component[job] = job
+    # A group asks for the cores of all its jobs that wait for none of one another.
+    together = Counter((component[job], level[job]) for job in level)
+    (number, _), cores = together.most_common(1)[0]
+    assert cores <= 2, [jobs[job][0] for job in component if component[job] == number]
 
 
 def test_slurm_takes_the_gres_form(repository):
