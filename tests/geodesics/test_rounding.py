@@ -184,3 +184,17 @@ def test_lengths_whose_squares_underflow_are_no_promise(unit, fine):
         with pytest.warns(RuntimeWarning, match="rounding of the decoder's output hides"):
             paths = connecting_geodesics(geometry, z0, z1)
     assert paths.converged.tolist() == [True, fine, fine, fine]  # the first has equal ends
+
+
+def test_noise_of_many_curves_keeps_to_the_memory():
+    net, rows = make_net(), []
+
+    def decoder(z):
+        rows.append(len(z))
+        return Normal(net(z), 1.0)
+
+    spline, memory = make_spline(pairs=1000), 2**21
+    found = square_noise(Wasserstein1(decoder), spline, memory)
+    assert max(rows) * VARIABLES * 8 < memory
+    whole = square_noise(Wasserstein1(lambda z: Normal(net(z), 1.0)), spline, 2**40)
+    torch.testing.assert_close(found, whole, rtol=1, atol=0)  # noise, by blocks of other sizes

@@ -7,13 +7,14 @@ from torch import Tensor
 
 from latent_transport.geodesics.curves import Curve, select_curves
 from latent_transport.geometries.base import Geometry
+from latent_transport.memory import map_rows
 
 ORDER = 8  # of the differences that tell noise from the curve
 SPACING = 1 / 1024  # of the points compared, as a share of the curve; bfloat16 tells them apart
 PLACES = (0.25, 0.75)  # on the curve, where they are
 
 
-def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
+def square_noise(geometry: Geometry, curve: Curve, memory: int | None = None) -> Tensor:
     r"""Squared distance between a decoded point and what it would be without rounding: (B,).
 
     In squared units of the data. Nine points are decoded close to each other on a curve. The middle
@@ -28,6 +29,8 @@ def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
         Measures the distance.
     curve : callable
         Parameters (T,) to points (B, T, d).
+    memory : int, optional
+        Bytes that the temporaries may take; :data:`latent_transport.memory.MEMORY` by default.
     """
     middle = ORDER // 2
     weights = torch.tensor([(-1) ** k * math.comb(ORDER, k) for k in range(ORDER + 1)])  # (9,)
@@ -41,16 +44,23 @@ def square_noise(geometry: Geometry, curve: Curve) -> Tensor:
         share = (-weights / weights[middle]).to(x)  # (9,)
         return here + (share[:, None, None] * (x - here.unsqueeze(2))).sum(2)
 
-    with torch.no_grad():
-        points = curve(torch.cat([place + steps for place in PLACES]))  # (B, 2 x 9, d)
-        p = geometry.decode(points.unflatten(1, (len(PLACES), -1)))  # of (B, 2, 9)
+    def measure(flat: Tensor) -> Tensor:
+        """Squared noise (B,) of curves, by their points (B, 2 x 9 x d)."""
+        points = flat.unflatten(1, (len(PLACES), ORDER + 1, -1))  # (B, 2, 9, d)
+        p = geometry.decode(points)  # of (B, 2, 9)
         noise = geometry.residuals(p[:, :, middle], p.apply(interpolate))  # (B, 2, M, D)
         square = noise.square().sum((-2, -1)).mean(1) / amplified  # (B,)
         # Points that lie closer than their own rounding may all decode alike.
-        near = points.unflatten(1, (len(PLACES), -1))[:, :, middle]  # (B, 2, d)
+        near = points[:, :, middle]  # (B, 2, d)
         beside = near + torch.finfo(near.dtype).eps * near.abs().amax(-1, keepdim=True)
         step = geometry.residuals(geometry.decode(near), geometry.decode(beside))  # (B, 2, M, D)
-        square = torch.maximum(square, step.square().sum((-2, -1)).mean(1) / 2)  # of either
+        return torch.maximum(square, step.square().sum((-2, -1)).mean(1) / 2)  # of either
+
+    with torch.no_grad():
+        points = curve(torch.cat([place + steps for place in PLACES]))  # (B, 2 x 9, d)
+        square = map_rows(
+            measure, points.flatten(1), memory=memory, sizes=geometry.row_sizes, name="noise"
+        )
     return square.nan_to_num(nan=0.0, posinf=0.0)
 
 
@@ -84,8 +94,12 @@ def underflows(geometry: Geometry, curve: Curve, energy: Tensor, segments: int) 
     rows = short.nonzero().squeeze(-1)  # (r,)
     if len(rows) == 0:
         return short
+
+    def compare(z0: Tensor, z1: Tensor) -> Tensor:
+        p, q = geometry.decode(z0), geometry.decode(z1)
+        return (geometry.residuals(p, q) != 0).any(-1).any(-1)  # (r,)
+
     with torch.no_grad():
         ends = select_curves(curve, rows)(torch.tensor([0.0, 1.0], dtype=torch.float64))
-        p = geometry.decode(ends)  # of (r, 2)
-        apart = (geometry.residuals(p[:, 0], p[:, 1]) != 0).any(-1).any(-1)  # (r,)
+        apart = map_rows(compare, *ends.unbind(1), sizes=geometry.row_sizes, name="underflow")
     return short.index_copy(0, rows, apart)

@@ -102,7 +102,7 @@ def measure_finely(
     solved_length = coarse.sum(-1)  # (B,)
     solved_energy = coarse.shape[-1] * coarse.square().sum(-1)  # (B,)
     chord = _segments(geometry, curve, 1, memory).sum(-1)  # (B,)
-    noise = square_noise(geometry, curve)  # (B,), squared, of a point
+    noise = square_noise(geometry, curve, memory)  # (B,), squared, of a point
     single = 2 * (2 * noise).sqrt()  # (B,), of one distance
     blurred = energy_rounding(noise, energy, segments + 1)  # (B,)
     blurred = blurred + energy_rounding(noise, solved_energy, points)
