@@ -122,9 +122,9 @@ class _Arrays:
             if not (apart > SHARE * size + rounding).all():
                 return
         raise ValueError(
-            "jacobian is not the derivative of function: at a first point, along the direction "
-            f"{v.tolist()}, it gives {expected[0, :3].tolist()} ..., and differences of function "
-            f"{found[0, :3].tolist()} ...; expected the same, but for rounding"
+            f"jacobian is not the derivative of function: at z = {z[0, :3].tolist()} ..., along a "
+            f"positive direction, it gives {expected[0, :3].tolist()} ..., and differences of "
+            f"function {found[0, :3].tolist()} ...; expected the same, but for rounding"
         )
 
     def _call(self, function: Arrays, z: Tensor) -> Tensor:

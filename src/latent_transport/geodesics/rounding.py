@@ -75,7 +75,9 @@ def energy_rounding(noise: Tensor, energy: Tensor, points: int) -> Tensor:
     return 2 * segments**2 * noise + (8 * segments * noise * energy).sqrt()
 
 
-def underflows(geometry: Geometry, curve: Curve, energy: Tensor, segments: int) -> Tensor:
+def underflows(
+    geometry: Geometry, curve: Curve, energy: Tensor, segments: int, memory: int | None = None
+) -> Tensor:
     """Whether curves are so short that squares of their segments lose digits: bool, shape (B,).
 
     Their ends differ, but by less than the square root of the least normal number of the dtype, for
@@ -89,6 +91,8 @@ def underflows(geometry: Geometry, curve: Curve, energy: Tensor, segments: int) 
         Parameters (T,) to points (B, T, d).
     energy : Tensor, shape (B,)
         Of polygons with so many ``segments``.
+    memory : int, optional
+        As of :func:`square_noise`.
     """
     short = energy < segments**2 * torch.finfo(energy.dtype).tiny  # (B,)
     rows = short.nonzero().squeeze(-1)  # (r,)
@@ -101,5 +105,7 @@ def underflows(geometry: Geometry, curve: Curve, energy: Tensor, segments: int) 
 
     with torch.no_grad():
         ends = select_curves(curve, rows)(torch.tensor([0.0, 1.0], dtype=torch.float64))
-        apart = map_rows(compare, *ends.unbind(1), sizes=geometry.row_sizes, name="underflow")
+        apart = map_rows(
+            compare, *ends.unbind(1), memory=memory, sizes=geometry.row_sizes, name="underflow"
+        )
     return short.index_copy(0, rows, apart)

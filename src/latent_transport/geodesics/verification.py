@@ -127,8 +127,8 @@ def measure_finely(
     uneven = excess > EVEN * length.square() + blurred
     hidden = energy_rounding(noise, solved_energy, points) > BLIND * solved_energy  # (B,)
     bent = length > (1 + LENGTH_TOLERANCE) * chord + single
-    rounded = (hidden & bent) | underflows(geometry, curve, solved_energy, points - 1)  # (B,)
-    return Measures(length, energy, margin, single, aliased, uneven, rounded)
+    lost = underflows(geometry, curve, solved_energy, points - 1, memory)  # (B,)
+    return Measures(length, energy, margin, single, aliased, uneven, (hidden & bent) | lost)
 
 
 def _fine_segments(points: int) -> int:

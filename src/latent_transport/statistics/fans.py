@@ -55,7 +55,7 @@ class Rays:
     curves : CubicSpline
         B curves, to go on from.
     lengths, energies : Tensor, shape (B,)
-        Of the geodesics; nan where a curve passes where the decoder ends.
+        Of the geodesics; nan of a curve along which the decoder's parameters are not finite.
     """
 
     curves: CubicSpline
