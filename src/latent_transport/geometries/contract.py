@@ -96,7 +96,6 @@ def _refuse_layers() -> Iterator[None]:
     """
     thread = threading.get_ident()
 
-    @torch.compiler.disable
     def refuse(module: nn.Module, _: object) -> None:
         if threading.get_ident() != thread:
             return
@@ -112,7 +111,7 @@ def _refuse_layers() -> Iterator[None]:
                 "no value of its own; call decoder.eval() first"
             )
 
-    handle = register_module_forward_pre_hook(refuse)
+    handle = register_module_forward_pre_hook(torch.compiler.disable(refuse))
     try:
         with warnings.catch_warnings():
             # Compiled modules warn of hooks of others.
