@@ -25,16 +25,18 @@ Gauss rule of consecutive integers: the plain sum if it has as many nodes as the
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from latent_transport.kernels import native
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks
 from latent_transport.kernels.constants import LEVELS, MIN_SCALE
+from latent_transport.kernels.dispatch import resolve_backend
 
 WIDTHS = (254, 192, 136, 96, 64, 44, 32, 22, 14, 8)  # levels in a window; 254 are all inner ones
 SLAB = 1 << 14  # distributions sorted at once
@@ -73,11 +75,16 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
     sums = loc.new_empty((3 if with_partials else 1, 3, *loc.shape))
     # Reading scales back would make an accelerator wait, and is impossible in a traced program.
     readable = loc.device.type == "cpu" and not torch.compiler.is_compiling()
-    sum_inner = _sum_windows if readable else _sum_levels
+    if not readable:
+        sum_terms = _sum_levels
+    elif resolve_backend(*inputs) == "c":
+        sum_terms = _sum_in_c
+    else:
+        sum_terms = _sum_windows
     size = choose_size(loc, SLAB if readable else BLOCK)
 
     def evaluate(loc: Tensor, scale: Tensor) -> Tensor:
-        return sum_inner(loc, scale, with_partials) + _sum_ends(loc, scale, with_partials)
+        return sum_terms(loc, scale, with_partials)
 
     map_blocks(evaluate, (loc, scale), tuple(sums.flatten(0, 1)), size)
     sums = sums.movedim(1, -1)  # (1 or 3, ..., 3)
@@ -85,35 +92,56 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
 
 
 def _sum_levels(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
-    """Sums ``(3 or 9, ...)`` over all inner levels, whatever the parameters."""
+    """Sums ``(3 or 9, ...)`` over all levels, whatever the parameters."""
     constants = _prepare_constants(scale)
     levels = torch.arange(1, LEVELS - 1, dtype=loc.dtype, device=loc.device)
     levels = levels.view(-1, *[1] * loc.ndim)  # (254, 1...)
     parts = ((loc - x, torch.ones_like(x)) for x in levels.split(LEVELS_AT_ONCE))
     sums = (_sum_nodes(*part, constants, with_partials) for part in parts)  # (3 or 9, ...) each
-    return functools.reduce(torch.add, sums)
+    return functools.reduce(torch.add, sums) + _sum_ends(loc, scale, with_partials)
 
 
 def _sum_windows(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
-    """Sums ``(3 or 9, ...)``, in blocks of distributions that need like windows and nodes."""
-    shape, dtype = loc.shape, loc.dtype
-    loc, scale = loc.flatten(), scale.flatten()  # (N,) each
+    """Sums ``(3 or 9, ...)`` over the levels in windows, wherever the others add nothing."""
+    sums = _sum_ends(loc, scale, with_partials)  # (3 or 9, ...)
+    constants = _prepare_constants(scale.flatten())  # (8, N)
+    order, inner = [], []
+    for rows, offset, rule in _group_by_rules(loc.flatten(), scale.flatten()):
+        points, weights = (x[:, None] for x in rule)  # (n, 1) each
+        distance = offset[rows] - points  # (n, B)
+        order.append(rows)
+        inner.append(_sum_nodes(distance, weights, constants[:, rows], with_partials))
+    if order:
+        sums.view(len(sums), -1).index_add_(1, torch.cat(order), torch.cat(inner, 1))
+    return sums
+
+
+def _sum_in_c(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
+    """Those sums, by the library in C."""
+    sums = loc.new_empty((9 if with_partials else 3, *loc.shape))
+    flat = loc.flatten(), scale.flatten()  # (N,) each
+    for rows, offset, rule in _group_by_rules(*flat):
+        native.logistic_information(rows, (*flat, offset), rule, sums)
+    return sums
+
+
+def _group_by_rules(
+    loc: Tensor, scale: Tensor
+) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, Tensor]]]:
+    """Numbers (B,) of distributions that need like windows and nodes, and the rule they share.
+
+    Between them the location (N,) of each of all less its window's centre.
+    """
     kind, nodes, offset = _choose_rules(loc, scale)  # (N,) each
     order = (kind * LEVELS - nodes).argsort()  # (N,), the most nodes first
-    nodes, offset, constants = nodes[order], offset[order], _prepare_constants(scale[order])
-    sums = loc.new_empty((9 if with_partials else 3, len(loc)))
     start = end = 0
     for width, count in zip(WIDTHS, kind.bincount(minlength=len(WIDTHS)).tolist(), strict=True):
         end += count
         while start < end:
-            most = int(nodes[start])
-            rule = (torch.as_tensor(x, dtype=dtype)[:, None] for x in _gauss_rule(width, most))
-            points, weights = rule  # (n, 1) each
-            block = slice(start, min(end, start + BLOCK_BYTES // dtype.itemsize // most))
-            distance = offset[block] - points  # (n, B)
-            sums[:, block] = _sum_nodes(distance, weights, constants[:, block], with_partials)
-            start = block.stop
-    return torch.empty_like(sums).index_copy_(1, order, sums).view(len(sums), *shape)
+            most = int(nodes[order[start]])
+            stop = min(end, start + BLOCK_BYTES // loc.dtype.itemsize // most)
+            yield order[start:stop], offset, _gauss_rule(width, most, loc.dtype)
+            start = stop
 
 
 def _choose_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -134,15 +162,16 @@ def _choose_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @functools.cache
-def _gauss_rule(levels: int, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+def _gauss_rule(levels: int, nodes: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Nodes around 0 and weights, exact for polynomials of degree 2 nodes - 1 on the levels."""
     if nodes == levels:
-        return np.arange(levels) - (levels - 1) / 2, np.ones(levels)
+        return torch.arange(levels, dtype=dtype) - (levels - 1) / 2, torch.ones(levels, dtype=dtype)
     k = np.arange(1, nodes)
     # Recurrence coefficients of the discrete Chebyshev (Gram) polynomials.
     off_diagonal = np.sqrt(k**2 * (levels**2 - k**2) / (4 * (4 * k**2 - 1)))
     positions, vectors = np.linalg.eigh(np.diag(off_diagonal, -1))
-    return positions, levels * vectors[0] ** 2
+    rule = torch.as_tensor(np.stack((positions, levels * vectors[0] ** 2)), dtype=dtype)
+    return rule[0], rule[1]
 
 
 def _prepare_constants(scale: Tensor) -> Tensor:

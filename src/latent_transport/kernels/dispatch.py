@@ -23,15 +23,15 @@ _choice: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def backend(name: str = "auto") -> Iterator[None]:
-    """Choose what evaluates the Wasserstein-1 kernels inside a ``with`` block.
+    """Choose what evaluates the W1 and Fisher-information kernels inside a ``with`` block.
 
     Parameters
     ----------
     name
         - ``"eager"``: PyTorch operations, block by block; runs everywhere.
         - ``"c"``: a C library, compiled when the package was installed; CPU tensors only. One
-          logistic costs a seventh of ``"eager"``, mixtures a fifth.
-        - ``"triton"``: one fused GPU kernel; CUDA tensors only.
+          logistic costs a seventh of ``"eager"``, mixtures a fifth, Fisher information a third.
+        - ``"triton"``: one fused GPU kernel; CUDA tensors only. Fisher information is eager.
         - ``"auto"``: C for CPU tensors, Triton for CUDA tensors where the ``triton`` package is
           installed, otherwise eager: with one warning a process where the C library is missing.
 

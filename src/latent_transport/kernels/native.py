@@ -119,6 +119,26 @@ def mixture_norm(inputs: Sequence[Tensor], norm: Tensor) -> None:
         raise MemoryError(_NO_MEMORY)
 
 
+def logistic_information(
+    order: Tensor, inputs: Sequence[Tensor], rule: Sequence[Tensor], sums: Tensor
+) -> None:
+    """Fill the columns ``order``, int64, of contiguous sums (3 or 9, n).
+
+    Of contiguous locations, positive scales, and locations less the centres of their windows, (n,)
+    each; points and weights (nodes,) of the rule by which those windows are summed. See
+    :mod:`latent_transport.distributions.fisher`.
+    """
+    points, _ = rule
+    _function("logistic_information", sums.dtype)(
+        *(ctypes.c_int64(len(x)) for x in (inputs[0], order)),
+        *(ctypes.c_void_p(x.data_ptr()) for x in (order, *inputs)),
+        len(points),
+        *(ctypes.c_void_p(x.data_ptr()) for x in rule),
+        len(sums),
+        ctypes.c_void_p(sums.data_ptr()),
+    )
+
+
 def _call(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], *, batch: int) -> bool:
     """Call a function of the library; the inputs have ``batch`` dimensions, or one more.
 

@@ -102,7 +102,7 @@ def measure_field(
     steps = torch.linspace(0, 1, size, dtype=codes.dtype, device=codes.device)  # (G,)
     x, y = (torch.lerp(low[axis], high[axis], steps) for axis in (0, 1))  # (G,) each
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)  # (G, G, 2)
-    volume = torch.stack([geometry.volume(row) for row in grid])  # (G, G)
+    volume = geometry.volume(grid)  # (G, G)
     means = torch.stack([distribution_mean(geometry.decoder(row)) for row in grid])  # (G, G, D)
     average = means.mean((0, 1))  # (D,)
     _, _, components = torch.linalg.svd((means - average).flatten(0, 1), full_matrices=False)

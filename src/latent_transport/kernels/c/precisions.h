@@ -11,6 +11,7 @@
 #include "views.h"
 #include "logistic.h"
 #include "mixture.h"
+#include "fisher.h"
 #undef REAL
 #undef BITS
 #undef DOUBLE
@@ -24,6 +25,7 @@
 #include "views.h"
 #include "logistic.h"
 #include "mixture.h"
+#include "fisher.h"
 #undef REAL
 #undef BITS
 #undef DOUBLE
