@@ -5,7 +5,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
 FOLDER = "src/latent_transport/kernels/c"
-HEADERS = ("precisions", "elementary", "views", "logistic", "mixture", "fisher")
+HEADERS = ("precisions", "elementary", "views", "logistic", "mixture", "fisher", "log_mass")
 # No -ffast-math, not from CFLAGS either: it would let the compiler take rounding apart, and forget
 # what is not a number.
 FLAGS = [

@@ -14,7 +14,7 @@ from latent_transport.storage import load_table, save_table
 from workflow.scripts.command import run
 from workflow.scripts.compute import add_compute_options, images_of, prepare
 
-SAMPLES = 10
+SAMPLES = 4
 
 
 def main(argv: Sequence[str] | None = None) -> None:

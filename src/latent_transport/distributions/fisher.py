@@ -36,7 +36,7 @@ from latent_transport.kernels import native
 from latent_transport.kernels.autograd import apply_kernel, prepare_inputs
 from latent_transport.kernels.blocks import choose_size, map_blocks
 from latent_transport.kernels.constants import LEVELS, MIN_SCALE
-from latent_transport.kernels.dispatch import resolve_backend
+from latent_transport.kernels.dispatch import runs_in_c
 
 WIDTHS = (254, 192, 136, 96, 64, 44, 32, 22, 14, 8)  # levels in a window; 254 are all inner ones
 SLAB = 1 << 14  # distributions sorted at once
@@ -77,7 +77,7 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
     readable = loc.device.type == "cpu" and not torch.compiler.is_compiling()
     if not readable:
         sum_terms = _sum_levels
-    elif resolve_backend(*inputs) == "c":
+    elif runs_in_c(*inputs):
         sum_terms = _sum_in_c
     else:
         sum_terms = _sum_windows

@@ -10,6 +10,7 @@ from torch.distributions import Categorical, Distribution, constraints
 from typing_extensions import override
 
 from latent_transport.kernels.constants import LEVELS, LIMIT
+from latent_transport.kernels.log_mass import log_mass
 
 
 class _Scale(constraints.Constraint):
@@ -92,11 +93,7 @@ class DiscretizedLogisticMixture(Distribution):
 
     @override
     def log_prob(self, value: Tensor) -> Tensor:
-        r"""Log-probability of grey levels.
-
-        The mass between two edges a < b in units of the scale is evaluated as
-        :math:`\log(\sigma(b) - \sigma(a)) = \log\sigma(b) + \log\sigma(-a) + \log(1 - e^{a-b})`,
-        which neither cancels nor underflows, whatever the scale.
+        """Log-probability of grey levels.
 
         Parameters
         ----------
@@ -111,17 +108,10 @@ class DiscretizedLogisticMixture(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         level = value.to(self.loc.dtype).unsqueeze(-1)  # (..., 1)
-        centred = level - self.loc  # (..., K)
-        below = F.logsigmoid((centred + 0.5) / self.scale)  # (..., K)
-        above = F.logsigmoid((0.5 - centred) / self.scale)  # (..., K)
-        overlap = torch.log(-torch.expm1(-1 / self.scale))  # (..., K)
-        inner = below + above + overlap  # (..., K)
-        log_mass = torch.where(
-            level < 0.5, below, torch.where(level > LEVELS - 1.5, above, inner)
-        )  # (..., K)
+        masses = log_mass(level, self.loc, self.scale)  # (..., K)
         if self.components == 1:
-            return log_mass.squeeze(-1)  # (...)
-        return torch.logsumexp(F.log_softmax(self.logits, dim=-1) + log_mass, dim=-1)  # (...)
+            return masses.squeeze(-1)  # (...)
+        return torch.logsumexp(F.log_softmax(self.logits, dim=-1) + masses, dim=-1)  # (...)
 
     @override
     def cdf(self, value: Tensor) -> Tensor:

@@ -81,6 +81,17 @@ def resolve_backend(*tensors: Tensor) -> str:
     return "eager" if name == "triton" and not native.are_plain(tensors) else name
 
 
+def runs_in_c(*tensors: Tensor) -> bool:
+    """Whether the C library evaluates a kernel of these inputs that has none in Triton."""
+    name = _choice.get() or _check(os.environ.get(VARIABLE, "auto"), VARIABLE)
+    return (
+        name in ("auto", "c")
+        and not torch.compiler.is_compiling()
+        and native.can_read(tensors)
+        and _has_c()
+    )
+
+
 def _check(name: str, source: str) -> str:
     if name not in BACKENDS:
         raise ValueError(f"{source} is {name!r}, expected one of {', '.join(BACKENDS)}")

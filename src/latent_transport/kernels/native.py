@@ -32,6 +32,7 @@ _GRAIN = {
     "logistic_norm": 16384,
     "mixture_wasserstein1": 512,
     "mixture_norm": 1024,
+    "log_mass": 32768,
 }
 _NO_MEMORY = "there is no memory left for one block of the W1 of mixtures"
 
@@ -117,6 +118,11 @@ def mixture_norm(inputs: Sequence[Tensor], norm: Tensor) -> None:
     """Fill the norm ``(...)``."""
     if _call("mixture_norm", inputs, (norm,), batch=norm.ndim):
         raise MemoryError(_NO_MEMORY)
+
+
+def log_mass(inputs: Sequence[Tensor], value: Tensor, partials: Tensor) -> None:
+    """Fill the value ``(...)`` and, unless they are empty, the partials ``(2, ...)``."""
+    _call("log_mass", inputs, (value, partials), batch=value.ndim)
 
 
 def logistic_information(

@@ -89,6 +89,23 @@ INLINE REAL FN(atanh)(REAL z) {
   return z + z * (y * p);
 }
 
+/* log(x) for normal positive x, -infinity for 0 */
+INLINE REAL FN(log)(REAL x) {
+  union {
+    REAL real;
+    BITS bits;
+  } parts;
+  parts.real = x;
+  BITS exponent = parts.bits >> (DOUBLE ? 52 : 23), one = DOUBLE ? 1023 : 127;
+  parts.bits -= (exponent - one) << (DOUBLE ? 52 : 23); /* in [1, 2) */
+  REAL m = parts.real, e = (REAL)(int32_t)(exponent - one);
+  int large = m > (REAL)1.41421356237309505;
+  m = large ? m / 2 : m;
+  e = large ? e + 1 : e;
+  REAL result = e * (REAL)0.693147180559945309 + 2 * FN(atanh)((m - 1) / (m + 1));
+  return x > 0 ? result : x == 0 ? (REAL)-INFINITY : x;
+}
+
 /* tanh(x) for |x| <= 1/2 */
 INLINE REAL FN(tanh)(REAL x) {
   REAL y = x * x;

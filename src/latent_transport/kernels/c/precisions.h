@@ -12,6 +12,7 @@
 #include "logistic.h"
 #include "mixture.h"
 #include "fisher.h"
+#include "log_mass.h"
 #undef REAL
 #undef BITS
 #undef DOUBLE
@@ -26,6 +27,7 @@
 #include "logistic.h"
 #include "mixture.h"
 #include "fisher.h"
+#include "log_mass.h"
 #undef REAL
 #undef BITS
 #undef DOUBLE

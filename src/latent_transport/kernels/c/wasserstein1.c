@@ -1,4 +1,4 @@
-/* The Wasserstein-1 and Fisher-information kernels for CPUs: every precision of every level of instructions.
+/* The kernels for CPUs: every precision of every level of instructions.
 
    No Python in here: a shared library of plain functions, named as function_level_precision, which
    latent_transport.kernels.native loads and calls. The level "plain" runs everywhere; GCC and clang
