@@ -103,6 +103,15 @@ def test_what_is_no_number_stays_alone(name):
     assert value.isnan().tolist() == slope.isnan().tolist() == [False, True, True, False]
 
 
+@computed_by
+def test_parameters_of_two_dtypes_are_promoted(name):
+    level, loc, scale = torch.tensor([3.0]), torch.tensor([2.5]), torch.tensor([1.5], dtype=DOUBLE)
+    with backend(name):
+        value = log_mass(level, loc, scale)
+    assert value.dtype == DOUBLE
+    assert value.item() == pytest.approx(exact(3, 2.5, 1.5)[0], rel=1e-12)
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2)])
 @computed_by
 def test_any_shape(name, shape):

@@ -28,21 +28,27 @@ def log_mass(level: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     Parameters
     ----------
     level, loc, scale : Tensor
-        Grey levels 0, ..., 255, and parameters in grey levels, scales positive; of one floating
-        dtype, broadcastable.
+        Grey levels 0, ..., 255, and parameters in grey levels, scales positive; floating
+        tensors, broadcastable.
 
     Returns
     -------
     Tensor, shape (...)
         Of the broadcast shape; differentiable any number of times, in both modes.
     """
-    level, loc, scale = torch.broadcast_tensors(level, loc, scale)
-    by_autograd = level.requires_grad or any(
-        unpack_dual(x).tangent is not None for x in (level, loc, scale)
+    inputs = torch.broadcast_tensors(level, loc, scale)
+    if runs_in_c(*inputs) and _suits(*inputs):
+        return _InC.apply(is_tracked((loc, scale)), *inputs)
+    return _evaluate(*inputs)
+
+
+def _suits(level: Tensor, loc: Tensor, scale: Tensor) -> bool:
+    """Whether the inputs have one dtype, and no derivatives are asked for but the gradients."""
+    return (
+        level.dtype == loc.dtype == scale.dtype
+        and not level.requires_grad
+        and all(unpack_dual(x).tangent is None for x in (level, loc, scale))
     )
-    if by_autograd or not runs_in_c(level, loc, scale):
-        return _evaluate(level, loc, scale)
-    return _InC.apply(is_tracked((loc, scale)), level, loc, scale)
 
 
 def _evaluate(level: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
