@@ -115,8 +115,9 @@ def test_one_key_is_overridden_on_the_command_line(repository):
 def test_a_file_extends_the_paper(repository):
     settings = write_config(repository, nest("geodesics.pairs.digit.random", 7))
     done = run_snakemake(repository, "-n", "-p", "geodesics", "--configfile", settings)
-    assert "--random 7 --far 100 " in done.stdout
-    assert "--random 100 --far 100 " in done.stdout
+    pairs = yaml.safe_load((repository / "config/paper.yaml").read_text())["geodesics"]["pairs"]
+    assert f"--random 7 --far {pairs['digit']['far']} " in done.stdout
+    assert f"--random {pairs['all']['random']} --far {pairs['all']['far']} " in done.stdout
 
 
 def test_files_extend_each_other_in_their_order(repository):
