@@ -294,6 +294,14 @@ def test_a_library_that_does_not_load_counts_as_none_and_says_why(folder):
         logistic_wasserstein1(*draw(5))
 
 
+def test_a_library_of_an_older_version_counts_as_none_and_says_why(folder):
+    suffix = native.importlib.machinery.EXTENSION_SUFFIXES[0]
+    # Any other library lacks the functions of this version, too.
+    shutil.copy(torch._C.__file__, folder / f"{native.NAME}{suffix}")
+    with pytest.warns(RuntimeWarning, match="built of an older version.*--force-reinstall"):
+        logistic_wasserstein1(*draw(5))
+
+
 def test_a_folder_that_may_not_be_read_counts_as_empty(folder, monkeypatch):
     def refuse(path, **_):
         raise PermissionError(13, "Permission denied", str(path))

@@ -25,7 +25,7 @@ Gauss rule of consecutive integers: the plain sum if it has as many nodes as the
 
 import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -45,6 +45,9 @@ BLOCK = 4096  # distributions a block where all levels are summed
 LEVELS_AT_ONCE = 16
 LIMIT = 1e6  # of locations and scales; keeps products finite
 U_MAX = 80.0  # exp(-80) is nothing, and yet a normal number in single precision
+
+Rule = tuple[Tensor, Tensor]
+"""Nodes around a window's centre, and their weights: (n,) each."""
 
 
 def logistic_information(loc: Tensor, scale: Tensor) -> Tensor:
@@ -82,10 +85,7 @@ def _evaluate_blocks(inputs: Sequence[Tensor], with_partials: bool) -> tuple[Ten
     else:
         sum_terms = _sum_windows
     size = choose_size(loc, SLAB if readable else BLOCK)
-
-    def evaluate(loc: Tensor, scale: Tensor) -> Tensor:
-        return sum_terms(loc, scale, with_partials)
-
+    evaluate = functools.partial(sum_terms, with_partials=with_partials)
     map_blocks(evaluate, (loc, scale), tuple(sums.flatten(0, 1)), size)
     sums = sums.movedim(1, -1)  # (1 or 3, ..., 3)
     return sums[0], sums[1:] / scale[..., None]
@@ -106,7 +106,8 @@ def _sum_windows(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
     sums = _sum_ends(loc, scale, with_partials)  # (3 or 9, ...)
     constants = _prepare_constants(scale.flatten())  # (8, N)
     order, inner = [], []
-    for rows, offset, rule in _group_by_rules(loc.flatten(), scale.flatten()):
+    offset, groups = _group_by_rules(loc.flatten(), scale.flatten())
+    for rows, rule in groups:
         points, weights = (x[:, None] for x in rule)  # (n, 1) each
         distance = offset[rows] - points  # (n, B)
         order.append(rows)
@@ -120,28 +121,29 @@ def _sum_in_c(loc: Tensor, scale: Tensor, with_partials: bool) -> Tensor:
     """Those sums, by the library in C."""
     sums = loc.new_empty((9 if with_partials else 3, *loc.shape))
     flat = loc.flatten(), scale.flatten()  # (N,) each
-    for rows, offset, rule in _group_by_rules(*flat):
+    offset, groups = _group_by_rules(*flat)
+    for rows, rule in groups:
         native.logistic_information(rows, (*flat, offset), rule, sums)
     return sums
 
 
-def _group_by_rules(
-    loc: Tensor, scale: Tensor
-) -> Iterator[tuple[Tensor, Tensor, tuple[Tensor, Tensor]]]:
-    """Numbers (B,) of distributions that need like windows and nodes, and the rule they share.
+def _group_by_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, list[tuple[Tensor, Rule]]]:
+    """Locations (N,) less the centres of their windows, and groups that are summed alike.
 
-    Between them the location (N,) of each of all less its window's centre.
+    Of each group the numbers (B,) of its distributions, and the rule of their windows.
     """
     kind, nodes, offset = _choose_rules(loc, scale)  # (N,) each
     order = (kind * LEVELS - nodes).argsort()  # (N,), the most nodes first
+    groups = []
     start = end = 0
     for width, count in zip(WIDTHS, kind.bincount(minlength=len(WIDTHS)).tolist(), strict=True):
         end += count
         while start < end:
             most = int(nodes[order[start]])
             stop = min(end, start + BLOCK_BYTES // loc.dtype.itemsize // most)
-            yield order[start:stop], offset, _gauss_rule(width, most, loc.dtype)
+            groups.append((order[start:stop], _gauss_rule(width, most, loc.dtype)))
             start = stop
+    return offset, groups
 
 
 def _choose_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -162,7 +164,7 @@ def _choose_rules(loc: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @functools.cache
-def _gauss_rule(levels: int, nodes: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _gauss_rule(levels: int, nodes: int, dtype: torch.dtype) -> Rule:
     """Nodes around 0 and weights, exact for polynomials of degree 2 nodes - 1 on the levels."""
     if nodes == levels:
         return torch.arange(levels, dtype=dtype) - (levels - 1) / 2, torch.ones(levels, dtype=dtype)

@@ -69,7 +69,7 @@ def resolve_backend(*tensors: Tensor) -> str:
     device = tensors[0].device.type
     if device == "meta":
         return "eager"
-    name = _choice.get() or _check(os.environ.get(VARIABLE, "auto"), VARIABLE)
+    name = _chosen()
     if name == "triton":
         _require_triton(tensors[0])
     if name == "c":
@@ -83,13 +83,18 @@ def resolve_backend(*tensors: Tensor) -> str:
 
 def runs_in_c(*tensors: Tensor) -> bool:
     """Whether the C library evaluates a kernel of these inputs that has none in Triton."""
-    name = _choice.get() or _check(os.environ.get(VARIABLE, "auto"), VARIABLE)
+    name = _chosen()
     return (
         name in ("auto", "c")
         and not torch.compiler.is_compiling()
         and native.can_read(tensors)
         and _has_c()
     )
+
+
+def _chosen() -> str:
+    """The backend that was chosen, by a ``with`` block or the environment."""
+    return _choice.get() or _check(os.environ.get(VARIABLE, "auto"), VARIABLE)
 
 
 def _check(name: str, source: str) -> str:

@@ -34,6 +34,7 @@ _GRAIN = {
     "mixture_norm": 1024,
     "log_mass": 32768,
 }
+FUNCTIONS = (*_GRAIN, "logistic_information")
 _NO_MEMORY = "there is no memory left for one block of the W1 of mixtures"
 
 
@@ -57,7 +58,10 @@ def _load() -> ctypes.CDLL | str:
         path = FOLDER / (NAME + suffix)
         try:
             if path.exists():
-                return ctypes.CDLL(str(path))
+                library = ctypes.CDLL(str(path))
+                if all(hasattr(library, f"{name}_plain_float32") for name in FUNCTIONS):
+                    return library
+                reason = f"{path.name} was built of an older version of this package"
         except OSError as error:
             reason = f"{path.name} does not load here: {error}"
     return reason

@@ -2,18 +2,18 @@
 
    The formulae, and where the rules come from, are in latent_transport/distributions/fisher.py. */
 
-#ifndef INFORMED
-#define INFORMED 16 /* distributions in a loop, whose sums stay close */
+#ifndef LOGISTICS
+#define LOGISTICS 16 /* distributions in a loop, whose sums stay in cache */
 #define FARTHEST 80.0
 #endif
 
 /* What the terms of a distribution share; hyperbolic functions are those of h/2. */
 typedef struct {
-  REAL loc[INFORMED], h[INFORMED], offset[INFORMED];
-  REAL log_cosh[INFORMED]; /* and log 2 */
-  REAL tanh[INFORMED], sech[INFORMED], half_tanh[INFORMED];
-  REAL coth[INFORMED], csch[INFORMED]; /* times h/2, and h/2 + h/2 for twice the argument */
-  REAL csch_squared[INFORMED];
+  REAL loc[LOGISTICS], h[LOGISTICS], offset[LOGISTICS];
+  REAL log_cosh[LOGISTICS]; /* and log 2 */
+  REAL tanh[LOGISTICS], sech[LOGISTICS], half_tanh[LOGISTICS];
+  REAL coth[LOGISTICS], csch[LOGISTICS]; /* times h/2, and h/2 + h/2 for twice the argument */
+  REAL csch_squared[LOGISTICS];
 } FN(Logistics);
 
 INLINE REAL FN(exp_far)(REAL x) {
@@ -22,7 +22,7 @@ INLINE REAL FN(exp_far)(REAL x) {
 
 INLINE void FN(read_logistics)(FN(Logistics) *p, const REAL *loc, const REAL *scale,
                                const REAL *offset) {
-  for (int i = 0; i < INFORMED; i++) {
+  for (int i = 0; i < LOGISTICS; i++) {
     REAL h = 1 / scale[i], half = h / 2, root = FN(exp_far)(-half), power = root * root;
     REAL tanh = half < (REAL)0.5 ? FN(tanh)(half) : (1 - power) / (1 + power);
     REAL sech = 2 * root / (1 + power), csch = half * sech / tanh;
@@ -40,12 +40,12 @@ INLINE void FN(read_logistics)(FN(Logistics) *p, const REAL *loc, const REAL *sc
 }
 
 INLINE void FN(sum_inner)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                          const REAL *weights, REAL sums[9][INFORMED], int with_partials) {
+                          const REAL *weights, REAL sums[9][LOGISTICS], int with_partials) {
   memset(sums, 0, 9 * sizeof(*sums));
   for (int node = 0; node < nodes; node++) {
     REAL point = points[node], weight = weights[node];
     SIMD
-    for (int i = 0; i < INFORMED; i++) {
+    for (int i = 0; i < LOGISTICS; i++) {
       REAL u = (logistics->offset[i] - point) * logistics->h[i], size = FN(absolute)(u);
       REAL steep = FN(exp_far)(logistics->log_cosh[i] - size);
       REAL sech = logistics->sech[i], root = steep * (sech / 2), square = root * root;
@@ -75,13 +75,13 @@ INLINE void FN(sum_inner)(const FN(Logistics) *logistics, int nodes, const REAL 
     }
   }
   for (int row = 0; row < (with_partials ? 9 : 3); row++)
-    for (int i = 0; i < INFORMED; i++) sums[row][i] *= logistics->tanh[i];
+    for (int i = 0; i < LOGISTICS; i++) sums[row][i] *= logistics->tanh[i];
 }
 
 /* The levels 0 and 255, which have one edge each. */
 INLINE void FN(add_end)(const FN(Logistics) *logistics, REAL edge, REAL sign,
-                        REAL sums[9][INFORMED], int with_partials) {
-  for (int i = 0; i < INFORMED; i++) {
+                        REAL sums[9][LOGISTICS], int with_partials) {
+  for (int i = 0; i < LOGISTICS; i++) {
     REAL u = (edge - logistics->loc[i]) * logistics->h[i];
     REAL small = FN(exp_far)(-FN(absolute)(u)), inverse = 1 / (1 + small);
     REAL p = sign * u > 0 ? inverse : small * inverse;
@@ -103,21 +103,21 @@ INLINE void FN(add_end)(const FN(Logistics) *logistics, REAL edge, REAL sign,
   }
 }
 
-INLINE void FN(inform)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                       const REAL *weights, REAL sums[9][INFORMED], int with_partials) {
+INLINE void FN(information)(const FN(Logistics) *logistics, int nodes, const REAL *points,
+                       const REAL *weights, REAL sums[9][LOGISTICS], int with_partials) {
   FN(sum_inner)(logistics, nodes, points, weights, sums, with_partials);
   FN(add_end)(logistics, (REAL)0.5, 1, sums, with_partials);
   FN(add_end)(logistics, (REAL)(LAST - 0.5), -1, sums, with_partials);
 }
 
-APART void FN(inform_values)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                             const REAL *weights, REAL sums[9][INFORMED]) {
-  FN(inform)(logistics, nodes, points, weights, sums, 0);
+APART void FN(information_values)(const FN(Logistics) *logistics, int nodes, const REAL *points,
+                             const REAL *weights, REAL sums[9][LOGISTICS]) {
+  FN(information)(logistics, nodes, points, weights, sums, 0);
 }
 
-APART void FN(inform_partials)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                               const REAL *weights, REAL sums[9][INFORMED]) {
-  FN(inform)(logistics, nodes, points, weights, sums, 1);
+APART void FN(information_partials)(const FN(Logistics) *logistics, int nodes, const REAL *points,
+                               const REAL *weights, REAL sums[9][LOGISTICS]) {
+  FN(information)(logistics, nodes, points, weights, sums, 1);
 }
 
 /* Entries, and if there are 9 rows their partials, of the `count` distributions numbered in `order`,
@@ -127,18 +127,18 @@ EXPORT void FN(logistic_information)(int64_t n, int64_t count, const int64_t *or
                                      const REAL *loc, const REAL *scale, const REAL *offset,
                                      int nodes, const REAL *points, const REAL *weights, int rows,
                                      REAL *out) {
-  REAL sums[9][INFORMED], parameters[3][INFORMED];
+  REAL sums[9][LOGISTICS], parameters[3][LOGISTICS];
   FN(Logistics) logistics;
-  for (int64_t start = 0; start < count; start += INFORMED) {
-    int lanes = count - start < INFORMED ? (int)(count - start) : INFORMED;
-    for (int i = 0; i < INFORMED; i++) {
+  for (int64_t start = 0; start < count; start += LOGISTICS) {
+    int lanes = count - start < LOGISTICS ? (int)(count - start) : LOGISTICS;
+    for (int i = 0; i < LOGISTICS; i++) {
       int64_t from = order[start + (i < lanes ? i : 0)];
       parameters[0][i] = loc[from];
       parameters[1][i] = scale[from];
       parameters[2][i] = offset[from];
     }
     FN(read_logistics)(&logistics, parameters[0], parameters[1], parameters[2]);
-    (rows > 3 ? FN(inform_partials) : FN(inform_values))(&logistics, nodes, points, weights, sums);
+    (rows > 3 ? FN(information_partials) : FN(information_values))(&logistics, nodes, points, weights, sums);
     for (int row = 0; row < rows; row++)
       for (int i = 0; i < lanes; i++) out[row * n + order[start + i]] = sums[row][i];
   }
