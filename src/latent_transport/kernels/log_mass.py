@@ -5,8 +5,8 @@ The mass between two edges a < b in units of the scale is evaluated as
 .. math:: \log(\sigma(b) - \sigma(a)) = \log\sigma(b) + \log\sigma(-a) + \log(1 - e^{a-b}),
 
 which neither cancels nor underflows, whatever the scale. The end levels 0 and 255 collect the
-tails: the first term is theirs, or the second. The probabilities are those of Salimans et al. (2017),
-*PixelCNN++*, Eq. 2.
+tails: the first term is theirs, or the second. The probabilities are those of Salimans et al.
+(2017), *PixelCNN++*, Eq. 2.
 """
 
 from typing import Any
