@@ -64,18 +64,29 @@ class EnsembleDecoder(nn.Module):
     def forward(self, z: Tensor) -> DiscretizedLogisticMixture:
         """Return the matched p(x|z), batch shape (..., D), one component."""
         mixtures = [member(z) for member in self.members]
-        weight = torch.cat([p.logits.softmax(-1) for p in mixtures], -1) / len(mixtures)
-        loc = torch.cat([p.loc for p in mixtures], -1)  # (..., D, J)
-        scale = torch.cat([p.scale for p in mixtures], -1)  # (..., D, J)
+        weight = _gather([_weights(p) for p in mixtures]) / len(mixtures)  # (J, ..., D)
+        loc = _gather([p.loc for p in mixtures])  # (J, ..., D)
+        scale = _gather([p.scale for p in mixtures])  # (J, ..., D)
         mean = scale * (F.softplus(loc / scale) - F.softplus((loc - LEVELS + 1) / scale))
-        centred = mean - (weight * mean).sum(-1, keepdim=True)  # (..., D, J)
-        square = scale.square() + 3 / math.pi**2 * centred.square()  # (..., D, J)
+        centred = mean - (weight * mean).sum(0)  # (J, ..., D)
+        square = scale.square() + 3 / math.pi**2 * centred.square()  # (J, ..., D)
         return DiscretizedLogisticMixture(
-            torch.zeros_like(loc[..., :1]),
-            (weight * loc).sum(-1, keepdim=True),
-            (weight * square).sum(-1, keepdim=True).sqrt(),
+            torch.zeros_like(loc[0])[..., None],
+            (weight * loc).sum(0)[..., None],
+            (weight * square).sum(0).sqrt()[..., None],
             validate_args=False,
         )
+
+
+def _weights(mixture: DiscretizedLogisticMixture) -> Tensor:
+    """Weights of the components, (..., D, K): all 1 for K = 1, where a softmax is slow."""
+    logits = mixture.logits
+    return logits.softmax(-1) if logits.shape[-1] > 1 else torch.ones_like(logits)
+
+
+def _gather(parameters: Sequence[Tensor]) -> Tensor:
+    """A parameter of all members' components, (J, ..., D), which sums faster than (..., D, J)."""
+    return torch.cat([parameter.movedim(-1, 0) for parameter in parameters])
 
 
 def train_ensemble(
