@@ -81,6 +81,18 @@ def test_moments_are_those_of_the_mixture():
     torch.testing.assert_close(found.scale.squeeze(-1), expected.expand(2, 1))
 
 
+def test_points_and_pixels_are_matched_apart_whatever_the_members_components():
+    decoders = [make_vae(seed, components).decoder for seed, components in enumerate((1, 3, 2))]
+    z = torch.randn(2, 5, 2, generator=torch.Generator().manual_seed(0))
+    found = EnsembleDecoder(decoders)(z)
+    assert found.batch_shape == (2, 5, 12)
+    weight = torch.cat([decoder(z).logits.softmax(-1) for decoder in decoders], -1) / 3
+    loc = torch.cat([decoder(z).loc for decoder in decoders], -1)  # (2, 5, 12, 6)
+    torch.testing.assert_close(found.loc[..., 0], (weight * loc).sum(-1))
+    alone = torch.stack([EnsembleDecoder(decoders)(point).scale for point in z.view(-1, 2)])
+    torch.testing.assert_close(found.scale, alone.view(2, 5, 12, 1))
+
+
 def test_an_ensemble_of_equals_is_its_member():
     member = make_vae().decoder
     z = make_codes(5)

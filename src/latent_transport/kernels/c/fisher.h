@@ -104,19 +104,19 @@ INLINE void FN(add_end)(const FN(Logistics) *logistics, REAL edge, REAL sign,
 }
 
 INLINE void FN(information)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                       const REAL *weights, REAL sums[9][LOGISTICS], int with_partials) {
+                            const REAL *weights, REAL sums[9][LOGISTICS], int with_partials) {
   FN(sum_inner)(logistics, nodes, points, weights, sums, with_partials);
   FN(add_end)(logistics, (REAL)0.5, 1, sums, with_partials);
   FN(add_end)(logistics, (REAL)(LAST - 0.5), -1, sums, with_partials);
 }
 
 APART void FN(information_values)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                             const REAL *weights, REAL sums[9][LOGISTICS]) {
+                                  const REAL *weights, REAL sums[9][LOGISTICS]) {
   FN(information)(logistics, nodes, points, weights, sums, 0);
 }
 
 APART void FN(information_partials)(const FN(Logistics) *logistics, int nodes, const REAL *points,
-                               const REAL *weights, REAL sums[9][LOGISTICS]) {
+                                    const REAL *weights, REAL sums[9][LOGISTICS]) {
   FN(information)(logistics, nodes, points, weights, sums, 1);
 }
 
@@ -138,7 +138,8 @@ EXPORT void FN(logistic_information)(int64_t n, int64_t count, const int64_t *or
       parameters[2][i] = offset[from];
     }
     FN(read_logistics)(&logistics, parameters[0], parameters[1], parameters[2]);
-    (rows > 3 ? FN(information_partials) : FN(information_values))(&logistics, nodes, points, weights, sums);
+    (rows > 3 ? FN(information_partials) : FN(information_values))(&logistics, nodes, points, weights,
+                                                                   sums);
     for (int row = 0; row < rows; row++)
       for (int i = 0; i < lanes; i++) out[row * n + order[start + i]] = sums[row][i];
   }
